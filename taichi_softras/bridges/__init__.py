@@ -1,0 +1,95 @@
+"""The two front ends' common face: arrays of PyTorch or of Taichi, told apart by their type.
+
+`apply` makes an operator part of PyTorch's graph if it is given tensors, and of the surrounding
+``ti.ad.Tape`` if it is given Taichi ndarrays. PyTorch is never imported here: a tensor can only
+come from a program that has imported it.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import taichi as ti
+
+from taichi_softras.bridges import taichi_bridge
+from taichi_softras.operators import Array, Operator
+from taichi_softras.runtime import ensure_running
+
+FLOATS = (ti.f32, ti.f64)
+
+
+def is_tensor(value: object) -> bool:
+    """Tell whether ``value`` is a PyTorch tensor."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def is_array(value: object) -> bool:
+    """Tell whether ``value`` is an array that kernels can differentiate by."""
+    return is_tensor(value) or isinstance(value, ti.Ndarray)
+
+
+def dtype_of(array: Array) -> Any:
+    """Taichi's name for an array's type."""
+    if isinstance(array, ti.Ndarray):
+        return array.dtype
+    return _torch_bridge().TAICHI_DTYPE.get(array.dtype, array.dtype)
+
+
+def device_of(array: Array) -> str | None:
+    """Where an array lives, ``"cpu"`` or ``"cuda"``; None for Taichi's, which live where it runs.
+
+    Raises:
+        ValueError: If the array is on a device that Taichi can't use.
+    """
+    return _torch_bridge().check_device(array) if is_tensor(array) else None
+
+
+def apply(operator: Operator, inputs: Sequence[Array]) -> tuple[Array, ...]:
+    """Run an operator, and have it recorded for the backward pass.
+
+    Args:
+        operator: What to run.
+        inputs: Its inputs: all tensors of one device, or all Taichi ndarrays.
+
+    Raises:
+        TypeError: If the inputs are of both kinds.
+        ValueError: If they are on several devices, or not where Taichi runs.
+    """
+    tensors = [is_tensor(x) for x in inputs]
+    if all(tensors):
+        devices = {device_of(x) for x in inputs}
+        if len(devices) > 1:
+            raise ValueError(f"tensors must be on one device, got {sorted(map(str, devices))}")
+        ensure_running(devices.pop())
+        return _torch_bridge().apply(operator, inputs)
+    if any(tensors) or not all(is_array(x) for x in inputs):
+        kinds = sorted({type(x).__name__ for x in inputs})
+        raise TypeError(f"arrays must all be tensors or all Taichi ndarrays, got {kinds}")
+    ensure_running()
+    return taichi_bridge.apply(operator, inputs)
+
+
+def array_like(value: Any, like: Array, *, dtype: Any = None) -> Array:
+    """Turn numbers into an array of the framework and device of another.
+
+    Args:
+        value: A number, a sequence of numbers or a NumPy array; or an array, which is returned.
+        like: The other array.
+        dtype: A Taichi type; that of ``like`` if None.
+    """
+    if is_array(value):
+        return value
+    dtype = dtype_of(like) if dtype is None else dtype
+    numbers = np.ascontiguousarray(value, dtype=taichi_bridge.NUMPY_DTYPE[dtype])
+    if is_tensor(like):
+        return _torch_bridge().from_numpy(numbers, like.device)
+    return taichi_bridge.from_numpy(numbers)
+
+
+def _torch_bridge() -> Any:
+    # Only ever reached with a tensor at hand, so that PyTorch is imported already.
+    from taichi_softras.bridges import torch_bridge
+
+    return torch_bridge

@@ -1,0 +1,71 @@
+"""Operators on Taichi ndarrays, recorded by ``ti.ad.Tape``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import taichi as ti
+
+from taichi_softras.operators import Array, Operator, Shape
+from taichi_softras.runtime import LAUNCH_LOCK, ensure_running
+
+NUMPY_DTYPE = {ti.f32: np.float32, ti.f64: np.float64, ti.i32: np.int32, ti.i64: np.int64}
+
+
+@dataclass
+class _Call:
+    """One use of an operator, from its inputs to what its gradient needs."""
+
+    operator: Operator
+    inputs: Sequence[Array]
+    outputs: tuple[Array, ...] = ()
+    saved: tuple[Array, ...] = ()
+
+
+def allocate(shape: Shape, dtype: Any, *, grad: float | None = None) -> ti.Ndarray:
+    """See `operators.Allocate`."""
+    array = ti.ndarray(dtype, shape, needs_grad=grad is not None)
+    if grad:
+        array.grad.fill(grad)
+    return array
+
+
+def from_numpy(numbers: np.ndarray, *, needs_grad: bool = False) -> ti.Ndarray:
+    """Copy a NumPy array of 32- or 64-bit numbers into a Taichi ndarray.
+
+    Args:
+        numbers: What to copy.
+        needs_grad: Whether the ndarray has a gradient, which is zero at first.
+    """
+    ensure_running()
+    dtype = next(t for t, d in NUMPY_DTYPE.items() if numbers.dtype == d)
+    with LAUNCH_LOCK:
+        array = ti.ndarray(dtype, numbers.shape, needs_grad=needs_grad)
+        if numbers.size:
+            array.from_numpy(np.ascontiguousarray(numbers))
+    return array
+
+
+def apply(operator: Operator, inputs: Sequence[Array]) -> tuple[Array, ...]:
+    """Run an operator on ndarrays; its outputs have gradients if any input has one."""
+    call = _Call(operator, inputs)
+    _run(call)
+    return call.outputs
+
+
+@ti.ad.grad_replaced
+def _run(call: _Call) -> None:
+    needs_grad = any(x.grad is not None for x in call.inputs)
+    with LAUNCH_LOCK:
+        call.outputs, call.saved = call.operator.forward(call.inputs, allocate)
+        if needs_grad:
+            for output in call.outputs:
+                output._set_grad(allocate(output.shape, output.dtype))
+
+
+@ti.ad.grad_for(_run)
+def _run_backward(call: _Call) -> None:
+    if any(x.grad is not None for x in call.inputs):
+        with LAUNCH_LOCK:
+            call.operator.backward(call.inputs, call.outputs, call.saved, allocate)

@@ -1,0 +1,75 @@
+"""Checks of arrays at the boundary, in one wording: name, what is needed, what came.
+
+Kernels check nothing, and write out of bounds without a word, so everything is looked at here.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import taichi as ti
+
+from taichi_softras.bridges import FLOATS, dtype_of, is_array
+from taichi_softras.operators import Array
+
+INTEGERS = (ti.i32, ti.i64)
+
+
+def check_array(name: str, array: Array, dims: Sequence[int | str], dtype: Any = None) -> None:
+    """Check an array's kind, type and shape.
+
+    Args:
+        name: What the caller calls it.
+        array: The array.
+        dims: Its sizes: a number where one is needed, a letter where any is fine, or letters
+            and numbers with "or" between them, such as ``"B or 1"``.
+        dtype: The Taichi type that it must have; float32 or float64 if None.
+
+    Raises:
+        TypeError: If it is no tensor or ndarray, or of another type.
+        ValueError: If its shape is another.
+    """
+    if not is_array(array):
+        raise TypeError(
+            f"{name} must be a torch.Tensor or a ti.ndarray, got {type(array).__name__}"
+        )
+    found = dtype_of(array)
+    if dtype is None and found not in FLOATS:
+        raise TypeError(f"{name} must be float32 or float64, got {_name(found)}")
+    if dtype is not None and found != dtype:
+        raise TypeError(f"{name} must be {_name(dtype)}, got {_name(found)}")
+    if len(array.shape) != len(dims) or any(
+        isinstance(dim, int) and dim != size for dim, size in zip(dims, array.shape)
+    ):
+        wanted = ", ".join(map(str, dims))
+        raise ValueError(f"{name} must have shape ({wanted}), got {tuple(array.shape)}")
+
+
+def check_faces(faces: Array) -> None:
+    """Check that faces are (F, 3) or (B, F, 3) integers.
+
+    Raises:
+        TypeError: If they are not integers.
+        ValueError: If their shape is another.
+    """
+    if not is_array(faces):
+        raise TypeError(f"faces must be a torch.Tensor or a ti.ndarray, got {type(faces).__name__}")
+    if dtype_of(faces) not in INTEGERS:
+        raise TypeError(f"faces must be int32 or int64, got {_name(dtype_of(faces))}")
+    if len(faces.shape) not in (2, 3) or faces.shape[-1] != 3:
+        raise ValueError(f"faces must have shape (F, 3) or (B, F, 3), got {tuple(faces.shape)}")
+
+
+def check_sizes(name: str, array: Array, sizes: Sequence[int]) -> None:
+    """Check that each size of an array is the one needed, or 1, which stands for all.
+
+    Raises:
+        ValueError: If one is not.
+    """
+    if any(size not in (1, needed) for size, needed in zip(array.shape, sizes)):
+        wanted = ", ".join(str(size) if size == 1 else f"{size} or 1" for size in sizes)
+        raise ValueError(f"{name} must have shape ({wanted}), got {tuple(array.shape)}")
+
+
+def _name(dtype: Any) -> str:
+    names = {ti.f32: "float32", ti.f64: "float64", ti.i32: "int32", ti.i64: "int64"}
+    return names.get(dtype, str(dtype))

@@ -1,0 +1,163 @@
+"""Which pixels a face can reach, and which faces a tile of pixels must look at.
+
+Lists are counted, then laid out by a prefix sum, then filled: no cap on their length. Each is
+sorted by face, so that images don't depend on the order in which threads ran.
+"""
+
+import functools
+from types import SimpleNamespace
+
+import taichi as ti
+
+from taichi_softras.kernels.geometry import (
+    double_area,
+    is_finite,
+    isotropic_scale,
+    load_corners,
+)
+from taichi_softras.kernels.variant import Variant
+
+
+@ti.func
+def first_pixel(x, size):
+    """Index of the first pixel of ``size`` whose centre is at ``x`` or beyond; NDC, increasing."""
+    return ti.cast(ti.math.clamp(ti.ceil(((x + 1) * size - 1) / 2), 0, size), ti.i32)
+
+
+@ti.func
+def last_pixel(x, size):
+    """Index of the last pixel of ``size`` whose centre is at ``x`` or before; NDC, increasing."""
+    return ti.cast(ti.math.clamp(ti.floor(((x + 1) * size - 1) / 2), -1, size - 1), ti.i32)
+
+
+@ti.func
+def tile_range(boxes: ti.template(), b, f, tile_size):
+    """Rows and columns of tiles that a face's box of pixels touches; last is below first if none."""
+    row = boxes[b, f, 0]
+    col = boxes[b, f, 1]
+    rows = boxes[b, f, 2]
+    cols = boxes[b, f, 3]
+    first = ti.Vector([row // tile_size, col // tile_size])
+    last = ti.Vector([(row + rows - 1) // tile_size, (col + cols - 1) // tile_size])
+    if rows * cols == 0:
+        last = first - 1
+    return first, last
+
+
+@functools.cache
+def box_kernel(variant: Variant):
+    """Build the kernel that finds every face's box of pixels."""
+    dtype = variant.dtype
+
+    @ti.kernel
+    def find_boxes(
+        face_vertices: ti.types.ndarray(dtype=dtype, ndim=4),  # (B, F, 3, 3) NDC x y, depth, in
+        face_colors: ti.types.ndarray(dtype=dtype, ndim=4),  # (B or 1, F, 3, C), in
+        sigma: ti.types.ndarray(dtype=dtype, ndim=1),  # (B or 1,), in
+        near: dtype,
+        far: dtype,
+        cutoff_logit: dtype,
+        height: ti.i32,
+        width: ti.i32,
+        cull_backfaces: ti.i32,
+        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B, F, 4) row, col, rows, cols, out
+    ):
+        """Find the pixels where a face's coverage can reach the cut-off.
+
+        A face that must not be drawn gets an empty box: one that is not finite, in position or
+        colour, that has a corner at or behind the camera, that lies outside the depth range, or
+        that is turned away, when such faces are culled.
+        """
+        for b, f in ti.ndrange(face_vertices.shape[0], face_vertices.shape[1]):
+            finite = True
+            for k, c in ti.static(ti.ndrange(3, 3)):
+                finite = finite and is_finite(face_vertices[b, f, k, c])
+            if ti.static(variant.channels > 0):
+                b_color = ti.min(b, face_colors.shape[0] - 1)
+                for c in range(face_colors.shape[3]):
+                    for k in ti.static(range(3)):
+                        finite = finite and is_finite(face_colors[b_color, f, k, c])
+            rows = 0
+            cols = 0
+            row = 0
+            col = 0
+            if finite:
+                scale = isotropic_scale(height, width, dtype)
+                corners, depths = load_corners(face_vertices, b, f, scale)
+                drawn = depths.min() > 0 and depths.max() >= near and depths.min() <= far
+                if drawn and not (cull_backfaces and double_area(corners) <= 0):
+                    radius = ti.sqrt(sigma[ti.min(b, sigma.shape[0] - 1)] * cutoff_logit)
+                    xs = ti.Vector([corners[0, 0], corners[1, 0], corners[2, 0]])
+                    ys = ti.Vector([corners[0, 1], corners[1, 1], corners[2, 1]])
+                    col = first_pixel((xs.min() - radius) / scale[0], width)
+                    cols = ti.max(last_pixel((xs.max() + radius) / scale[0], width) + 1 - col, 0)
+                    row = first_pixel(-(ys.max() + radius) / scale[1], height)
+                    rows = ti.max(last_pixel((radius - ys.min()) / scale[1], height) + 1 - row, 0)
+            boxes[b, f, 0] = row
+            boxes[b, f, 1] = col
+            boxes[b, f, 2] = rows * ti.min(cols, 1)
+            boxes[b, f, 3] = cols * ti.min(rows, 1)
+
+    return find_boxes
+
+
+@functools.cache
+def tile_kernels() -> SimpleNamespace:
+    """Build the kernels that turn boxes into lists of faces, one list a tile."""
+
+    @ti.kernel
+    def count(
+        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B, F, 4), in
+        tile_size: ti.i32,
+        tile_rows: ti.i32,
+        tile_cols: ti.i32,
+        counts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (B * tile_rows * tile_cols,), accumulated
+    ):
+        """Count the faces that touch each tile."""
+        for b, f in ti.ndrange(boxes.shape[0], boxes.shape[1]):
+            first, last = tile_range(boxes, b, f, tile_size)
+            for row in range(first[0], last[0] + 1):
+                for col in range(first[1], last[1] + 1):
+                    counts[(b * tile_rows + row) * tile_cols + col] += 1
+
+    @ti.kernel
+    def fill(
+        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B, F, 4), in
+        tile_size: ti.i32,
+        tile_rows: ti.i32,
+        tile_cols: ti.i32,
+        starts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (tiles + 1,), in
+        counts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (tiles,), counted down to 0
+        tile_faces: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (starts[-1],), out
+    ):
+        """Write the faces of each tile into its part of the list."""
+        for b, f in ti.ndrange(boxes.shape[0], boxes.shape[1]):
+            first, last = tile_range(boxes, b, f, tile_size)
+            for row in range(first[0], last[0] + 1):
+                for col in range(first[1], last[1] + 1):
+                    tile = (b * tile_rows + row) * tile_cols + col
+                    tile_faces[starts[tile + 1] - ti.atomic_sub(counts[tile], 1)] = f
+
+    @ti.kernel
+    def sort(
+        starts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (tiles + 1,), in
+        tile_faces: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (starts[-1],), in and out
+    ):
+        """Sort the faces of each tile: Shell's sort, which is quick on lists nearly in order."""
+        for tile in range(starts.shape[0] - 1):
+            start = starts[tile]
+            length = starts[tile + 1] - start
+            gap = 1
+            while gap < length // 3:
+                gap = 3 * gap + 1
+            while gap > 0:
+                for i in range(start + gap, start + length):
+                    face = tile_faces[i]
+                    j = i
+                    while j >= start + gap and tile_faces[j - gap] > face:
+                        tile_faces[j] = tile_faces[j - gap]
+                        j -= gap
+                    tile_faces[j] = face
+                gap //= 3
+
+    return SimpleNamespace(count=count, fill=fill, sort=sort)

@@ -1,0 +1,23 @@
+"""Coverage of a pixel by a face, as Taichi functions of ``x = s / sigma``.
+
+``s`` is the signed squared distance of `geometry.signed_distance_sq`. See the docstring of
+`geometry` for how these keep the precision of their arguments.
+"""
+
+import taichi as ti
+
+
+@ti.func
+def coverage(x):
+    """Probability that a face covers a pixel: the sigmoid of ``x``.
+
+    Callers have skipped ``x`` below the cut-off, so that ``exp(-x)`` cannot overflow.
+    """
+    return 1 / (1 + ti.exp(-x))
+
+
+@ti.func
+def log_transparency(x):
+    """Minus the logarithm of ``1 - coverage(x)``: ``softplus(x)``, exact where coverage is 1."""
+    # Above 30, exp(x) + 1 and exp(x) are the same number; below, nothing overflows.
+    return ti.select(x > 30, x, ti.log(1 + ti.exp(ti.min(x, 30))))

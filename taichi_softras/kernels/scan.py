@@ -1,0 +1,43 @@
+"""Prefix sums of integers, on any backend."""
+
+import taichi as ti
+
+NUM_CHUNKS = 1024
+"""Chunks that are summed independently: enough to fill a GPU, few enough to scan serially."""
+
+
+@ti.kernel
+def exclusive_scan(
+    counts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (N,), in
+    chunk_sums: ti.types.ndarray(dtype=ti.i64, ndim=1),  # (NUM_CHUNKS,), scratch
+    starts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (N + 1,), out
+) -> ti.i64:
+    """Write the sum of all counts before each, and the total last; return the total.
+
+    The total is counted in 64 bits, so that a caller can refuse one that 32 bits don't hold.
+    """
+    for chunk in range(NUM_CHUNKS):
+        n = counts.shape[0]
+        size = (n + NUM_CHUNKS - 1) // NUM_CHUNKS
+        total = ti.i64(0)
+        for i in range(ti.min(chunk * size, n), ti.min((chunk + 1) * size, n)):
+            total += counts[i]
+        chunk_sums[chunk] = total
+
+    result = ti.i64(0)
+    ti.loop_config(serialize=True)
+    for chunk in range(NUM_CHUNKS):
+        total = chunk_sums[chunk]
+        chunk_sums[chunk] = result
+        result += total
+
+    for chunk in range(NUM_CHUNKS):
+        n = counts.shape[0]
+        size = (n + NUM_CHUNKS - 1) // NUM_CHUNKS
+        start = chunk_sums[chunk]
+        for i in range(ti.min(chunk * size, n), ti.min((chunk + 1) * size, n)):
+            starts[i] = ti.i32(start)
+            start += counts[i]
+        if chunk == NUM_CHUNKS - 1:
+            starts[n] = ti.i32(start)
+    return result

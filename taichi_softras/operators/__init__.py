@@ -1,0 +1,82 @@
+"""Differentiable operators: how kernels are called, whatever arrays they are called on.
+
+An operator knows no framework. It is handed arrays, which carry their gradients in ``.grad``, and
+a way to allocate more; the bridges make them part of PyTorch's graph or of a Taichi tape.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Array = Any
+"""A ``torch.Tensor`` or a ``ti.ndarray`` of scalars; contiguous."""
+
+Shape = tuple[int, ...]
+
+
+class Allocate(Protocol):
+    """Makes an array of zeros, in the framework and on the device of the inputs."""
+
+    def __call__(self, shape: Shape, dtype: Any, *, grad: float | None = None) -> Array:
+        """Make an array of ``shape`` and of the Taichi type ``dtype``.
+
+        With ``grad`` it has a gradient, of that value everywhere.
+        """
+
+
+class Operator(Protocol):
+    """Something differentiable, made of kernels."""
+
+    def forward(
+        self, inputs: Sequence[Array], allocate: Allocate
+    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        """Run.
+
+        Returns:
+            The results, which may have gradients, and what else `backward` needs.
+        """
+
+    def backward(
+        self,
+        inputs: Sequence[Array],
+        outputs: Sequence[Array],
+        saved: Sequence[Array],
+        allocate: Allocate,
+    ) -> None:
+        """Add to ``.grad`` of those inputs that have one, from ``.grad`` of the outputs."""
+
+
+@dataclass(frozen=True)
+class KernelOperator:
+    """An operator that is one kernel, with Taichi's own gradient.
+
+    Attributes:
+        kernel: Called as ``kernel(*inputs, *constants, *outputs)``. It *adds* to its outputs,
+            which start as zeros: a plain store would clear the incoming gradient.
+        dtype: Floating-point type of the outputs, ``ti.f32`` or ``ti.f64``.
+        output_shapes: Shapes of the outputs.
+        constants: Numbers that the kernel takes.
+    """
+
+    kernel: Callable[..., None]
+    dtype: Any
+    output_shapes: tuple[Shape, ...]
+    constants: tuple[float, ...] = ()
+
+    def forward(
+        self, inputs: Sequence[Array], allocate: Allocate
+    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        """Run the kernel."""
+        outputs = tuple(allocate(shape, self.dtype) for shape in self.output_shapes)
+        self.kernel(*inputs, *self.constants, *outputs)
+        return outputs, ()
+
+    def backward(
+        self,
+        inputs: Sequence[Array],
+        outputs: Sequence[Array],
+        saved: Sequence[Array],
+        allocate: Allocate,
+    ) -> None:
+        """Run the kernel's gradient."""
+        self.kernel.grad(*inputs, *self.constants, *outputs)  # type: ignore[attr-defined]
