@@ -1,3 +1,48 @@
+"""A differentiable soft rasterizer for triangle meshes, written in Taichi.
+
+Layers, each importing only those below it:
+
+    cli
+    nn                                                  PyTorch modules
+    renderer                                            mesh + camera + light -> image
+    rasterizer, cameras, lights, losses, optimizers     functions on arrays
+    meshes, primitives, checks
+    bridges                                             PyTorch's graph; Taichi's tapes
+    operators                                           how kernels are called
+    kernels, runtime, settings                          Taichi only
+
+Functions take PyTorch tensors or Taichi ndarrays alike; PyTorch is imported only by programs that
+use it.
+"""
+
 import os as _os
 
-_os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "0")
+_os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "0")  # importing Taichi prints a banner
+
+from taichi_softras.bridges.taichi_bridge import from_numpy as from_numpy
+from taichi_softras.cameras import Camera as Camera
+from taichi_softras.cameras import LookAtCamera as LookAtCamera
+from taichi_softras.cameras import MatrixCamera as MatrixCamera
+from taichi_softras.cameras import orbit_eyes as orbit_eyes
+from taichi_softras.cameras import perspective as perspective
+from taichi_softras.cameras import project as project
+from taichi_softras.lights import Light as Light
+from taichi_softras.lights import shade as shade
+from taichi_softras.lights import vertex_normals as vertex_normals
+from taichi_softras.losses import MeshTopology as MeshTopology
+from taichi_softras.losses import add_to_loss as add_to_loss
+from taichi_softras.losses import flattening_loss as flattening_loss
+from taichi_softras.losses import image_loss as image_loss
+from taichi_softras.losses import laplacian_loss as laplacian_loss
+from taichi_softras.losses import mesh_topology as mesh_topology
+from taichi_softras.losses import silhouette_loss as silhouette_loss
+from taichi_softras.optimizers import Adam as Adam
+from taichi_softras.rasterizer import rasterize as rasterize
+from taichi_softras.rasterizer import rasterize_silhouette as rasterize_silhouette
+from taichi_softras.renderer import gather as gather
+from taichi_softras.renderer import render as render
+from taichi_softras.renderer import render_silhouette as render_silhouette
+from taichi_softras.runtime import init as init
+from taichi_softras.settings import RasterizerSettings as RasterizerSettings
+
+__version__ = "0.1.0"

@@ -8,10 +8,8 @@ from typing import Any
 
 import taichi as ti
 
-from taichi_softras.bridges import FLOATS, dtype_of, is_array
+from taichi_softras.bridges import FLOATS, dtype_of, is_array, is_tensor
 from taichi_softras.operators import Array
-
-INTEGERS = (ti.i32, ti.i64)
 
 
 def check_array(name: str, array: Array, dims: Sequence[int | str], dtype: Any = None) -> None:
@@ -44,19 +42,33 @@ def check_array(name: str, array: Array, dims: Sequence[int | str], dtype: Any =
         raise ValueError(f"{name} must have shape ({wanted}), got {tuple(array.shape)}")
 
 
-def check_faces(faces: Array) -> None:
-    """Check that faces are (F, 3) or (B, F, 3) integers.
+def check_faces(faces: Array, *, num_vertices: int) -> Array:
+    """Check that faces are (F, 3) or (B, F, 3) integers, and make them 32-bit.
+
+    Indices are looked at where that costs no waiting: in PyTorch's tensors on the CPU. Elsewhere
+    a face with an index out of range is left out by the kernels.
 
     Raises:
         TypeError: If they are not integers.
-        ValueError: If their shape is another.
+        ValueError: If their shape is another, or an index is out of range.
     """
     if not is_array(faces):
         raise TypeError(f"faces must be a torch.Tensor or a ti.ndarray, got {type(faces).__name__}")
-    if dtype_of(faces) not in INTEGERS:
-        raise TypeError(f"faces must be int32 or int64, got {_name(dtype_of(faces))}")
+    wanted = (ti.i32, ti.i64) if is_tensor(faces) else (ti.i32,)
+    if dtype_of(faces) not in wanted:
+        names = " or ".join(map(_name, wanted))
+        raise TypeError(f"faces must be {names}, got {_name(dtype_of(faces))}")
     if len(faces.shape) not in (2, 3) or faces.shape[-1] != 3:
         raise ValueError(f"faces must have shape (F, 3) or (B, F, 3), got {tuple(faces.shape)}")
+    if not is_tensor(faces):
+        return faces
+    if faces.device.type == "cpu" and faces.numel():
+        lowest, highest = (int(x) for x in faces.aminmax())
+        if lowest < 0 or highest >= num_vertices:
+            raise ValueError(
+                f"faces must have indices from 0 to {num_vertices - 1}, got {lowest} to {highest}"
+            )
+    return faces.int()
 
 
 def check_sizes(name: str, array: Array, sizes: Sequence[int]) -> None:

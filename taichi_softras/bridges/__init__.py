@@ -63,7 +63,8 @@ def apply(operator: Operator, inputs: Sequence[Array]) -> tuple[Array, ...]:
         if len(devices) > 1:
             raise ValueError(f"tensors must be on one device, got {sorted(map(str, devices))}")
         ensure_running(devices.pop())
-        return _torch_bridge().apply(operator, inputs)
+        outputs: tuple[Array, ...] = _torch_bridge().apply(operator, inputs)
+        return outputs
     if any(tensors) or not all(is_array(x) for x in inputs):
         kinds = sorted({type(x).__name__ for x in inputs})
         raise TypeError(f"arrays must all be tensors or all Taichi ndarrays, got {kinds}")

@@ -54,7 +54,7 @@ def apply(operator: Operator, inputs: Sequence[Array]) -> tuple[Array, ...]:
     return call.outputs
 
 
-@ti.ad.grad_replaced
+@ti.ad.grad_replaced  # type: ignore[untyped-decorator]
 def _run(call: _Call) -> None:
     needs_grad = any(x.grad is not None for x in call.inputs)
     with LAUNCH_LOCK:
@@ -64,7 +64,7 @@ def _run(call: _Call) -> None:
                 output._set_grad(allocate(output.shape, output.dtype))
 
 
-@ti.ad.grad_for(_run)
+@ti.ad.grad_for(_run)  # type: ignore[untyped-decorator]
 def _run_backward(call: _Call) -> None:
     if any(x.grad is not None for x in call.inputs):
         with LAUNCH_LOCK:

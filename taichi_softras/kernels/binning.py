@@ -32,7 +32,7 @@ def last_pixel(x, size):
 
 @ti.func
 def tile_range(boxes: ti.template(), b, f, tile_size):
-    """Rows and columns of tiles that a face's box of pixels touches; last is below first if none."""
+    """First and last row and column of tiles that a face's box touches; none if first > last."""
     row = boxes[b, f, 0]
     col = boxes[b, f, 1]
     rows = boxes[b, f, 2]

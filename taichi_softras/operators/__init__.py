@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import taichi as ti
+
 Array = Any
 """A ``torch.Tensor`` or a ``ti.ndarray`` of scalars; contiguous."""
 
@@ -51,25 +53,35 @@ class KernelOperator:
     """An operator that is one kernel, with Taichi's own gradient.
 
     Attributes:
-        kernel: Called as ``kernel(*inputs, *constants, *outputs)``. It *adds* to its outputs,
-            which start as zeros: a plain store would clear the incoming gradient.
+        kernel: Called as ``kernel(*inputs, *constants, *outputs)``, with the mask, if there is
+            one, after the inputs. It *adds* to its outputs, which start as zeros: a plain store
+            would clear the incoming gradient.
         dtype: Floating-point type of the outputs, ``ti.f32`` or ``ti.f64``.
         output_shapes: Shapes of the outputs.
         constants: Numbers that the kernel takes.
+        mask_kernel: Called first, as ``mask_kernel(inputs[0], mask)``: finds out what Taichi can't
+            in a kernel that it differentiates.
+        mask_shape: Shape of the mask, which is int32.
     """
 
     kernel: Callable[..., None]
     dtype: Any
     output_shapes: tuple[Shape, ...]
     constants: tuple[float, ...] = ()
+    mask_kernel: Callable[..., None] | None = None
+    mask_shape: Shape = ()
 
     def forward(
         self, inputs: Sequence[Array], allocate: Allocate
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         """Run the kernel."""
+        masks: tuple[Array, ...] = ()
+        if self.mask_kernel is not None:
+            masks = (allocate(self.mask_shape, ti.i32),)
+            self.mask_kernel(inputs[0], *masks)
         outputs = tuple(allocate(shape, self.dtype) for shape in self.output_shapes)
-        self.kernel(*inputs, *self.constants, *outputs)
-        return outputs, ()
+        self.kernel(*inputs, *masks, *self.constants, *outputs)
+        return outputs, masks
 
     def backward(
         self,
@@ -79,4 +91,4 @@ class KernelOperator:
         allocate: Allocate,
     ) -> None:
         """Run the kernel's gradient."""
-        self.kernel.grad(*inputs, *self.constants, *outputs)  # type: ignore[attr-defined]
+        self.kernel.grad(*inputs, *saved, *self.constants, *outputs)  # type: ignore[attr-defined]

@@ -1,0 +1,40 @@
+"""The optimiser's step."""
+
+import functools
+
+import taichi as ti
+
+
+@functools.cache
+def adam_kernel(dtype):
+    """Build the kernel of one step of Adam."""
+    array = ti.types.ndarray(dtype=dtype)
+
+    @ti.kernel
+    def adam(
+        values: array,  # any shape, in and out
+        gradients: array,  # the same, in
+        means: array,  # the same, running mean of the gradients, in and out
+        squares: array,  # the same, running mean of their squares, in and out
+        learning_rate: dtype,
+        mean_decay: dtype,
+        square_decay: dtype,
+        mean_weight: dtype,  # 1 - mean_decay ** step: undoes the bias of a start from zero
+        square_weight: dtype,  # likewise
+        smallest: dtype,
+    ):
+        """Step along the mean gradient, scaled by the root of the mean square.
+
+        Source:
+            Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1.
+        """
+        for i in ti.grouped(values):
+            gradient = gradients[i]
+            mean = mean_decay * means[i] + (1 - mean_decay) * gradient
+            square = square_decay * squares[i] + (1 - square_decay) * gradient * gradient
+            means[i] = mean
+            squares[i] = square
+            root = ti.sqrt(square / square_weight) + smallest
+            values[i] -= learning_rate * mean / mean_weight / root
+
+    return adam

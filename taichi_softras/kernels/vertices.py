@@ -1,0 +1,222 @@
+"""The vertex stage: world to NDC, vertices to face corners, normals and light.
+
+Every kernel here adds to outputs that start as zeros, and is differentiated by Taichi, but for
+`finite_kernel`. Vertices that are not finite are skipped: their outputs stay zero, at the depth of
+the camera itself, so that the rasterizer leaves their faces out, and no gradient meets a NaN.
+"""
+
+import functools
+
+import taichi as ti
+
+from taichi_softras.kernels.geometry import is_finite
+
+SMALLEST_W = 2.0**-40
+"""Homogeneous coordinate under which a vertex counts as in the plane of the camera."""
+
+SMALLEST_NORMAL_SQ = 2.0**-80
+"""Squared length under which a sum of face normals has no direction."""
+
+
+@ti.func
+def point_of(vertices: ti.template(), b, v):
+    """Load a vertex of item ``b``, or of the one item that serves all."""
+    b_vertex = ti.min(b, vertices.shape[0] - 1)
+    return ti.Vector([vertices[b_vertex, v, 0], vertices[b_vertex, v, 1], vertices[b_vertex, v, 2]])
+
+
+@ti.func
+def row_of(values: ti.template(), b):
+    """Load three numbers of item ``b``, or of the one item that serves all."""
+    b_value = ti.min(b, values.shape[0] - 1)
+    return ti.Vector([values[b_value, 0], values[b_value, 1], values[b_value, 2]])
+
+
+@ti.func
+def corner_index(faces: ti.template(), b, f, k):
+    """Look up a corner's vertex in faces (F, 3), or in faces per item (B or 1, F, 3)."""
+    if ti.static(len(faces.shape) == 2):
+        return faces[f, k]
+    else:
+        return faces[ti.min(b, faces.shape[0] - 1), f, k]
+
+
+@ti.func
+def row_dot(matrix: ti.template(), b, row, point):
+    """Multiply a row of a 4 x 4 matrix with a homogeneous point."""
+    b_matrix = ti.min(b, matrix.shape[0] - 1)
+    return (
+        matrix[b_matrix, row, 0] * point[0]
+        + matrix[b_matrix, row, 1] * point[1]
+        + matrix[b_matrix, row, 2] * point[2]
+        + matrix[b_matrix, row, 3] * point[3]
+    )
+
+
+@functools.cache
+def finite_kernel(dtype):
+    """Build the kernel that finds out which vertices are finite: Taichi can't differentiate it."""
+
+    @ti.kernel
+    def find_finite(
+        vertices: ti.types.ndarray(dtype=dtype, ndim=3, needs_grad=False),  # (B, V, 3), in
+        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B, V), out
+    ):
+        """Write 1 for a vertex whose coordinates are all finite, else 0."""
+        for b, v in finite:
+            point = point_of(vertices, b, v)
+            finite[b, v] = is_finite(point[0]) and is_finite(point[1]) and is_finite(point[2])
+
+    return find_finite
+
+
+@ti.func
+def is_marked(finite: ti.template(), b, v):
+    """Look a vertex up in the mask of `finite_kernel`, where one item may serve all."""
+    return finite[ti.min(b, finite.shape[0] - 1), v] != 0
+
+
+@functools.cache
+def transform_kernel(dtype):
+    """Build the kernel that takes vertices from the world to NDC."""
+    array3 = ti.types.ndarray(dtype=dtype, ndim=3)
+
+    @ti.kernel
+    def transform(
+        vertices: array3,  # (B or 1, V, 3) world, in
+        view: array3,  # (B or 1, 4, 4) world to view, in
+        projection: array3,  # (B or 1, 4, 4) view to clip, in; its third row is not used
+        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, V), in
+        ndc: array3,  # (B, V, 3) NDC x y, depth, accumulated
+    ):
+        """Project vertices: x and y are divided by w, the third coordinate is the view depth."""
+        for b, v in ti.ndrange(ndc.shape[0], ndc.shape[1]):
+            if is_marked(finite, b, v):
+                world = point_of(vertices, b, v)
+                point = ti.Vector([world[0], world[1], world[2], dtype(1.0)])
+                seen = ti.Vector(
+                    [
+                        row_dot(view, b, 0, point),
+                        row_dot(view, b, 1, point),
+                        row_dot(view, b, 2, point),
+                        row_dot(view, b, 3, point),
+                    ]
+                )
+                w = row_dot(projection, b, 3, seen)
+                # Where w is 0 the depth is too, and the face is not drawn; what matters is that
+                # neither it nor its gradient is divided by 0.
+                smallest = ti.cast(SMALLEST_W, dtype)
+                w = ti.select(ti.abs(w) < smallest, smallest, w)
+                ndc[b, v, 0] += row_dot(projection, b, 0, seen) / w
+                ndc[b, v, 1] += row_dot(projection, b, 1, seen) / w
+                ndc[b, v, 2] += seen[2]
+
+    return transform
+
+
+@functools.cache
+def gather_kernel(dtype):
+    """Build the kernel that copies what vertices have to the corners of faces."""
+
+    @ti.kernel
+    def gather(
+        values: ti.types.ndarray(dtype=dtype, ndim=3),  # (B or 1, V, K), in
+        faces: ti.types.ndarray(dtype=ti.i32),  # (F, 3) or (B or 1, F, 3), in
+        corners: ti.types.ndarray(dtype=dtype, ndim=4),  # (B, F, 3, K), accumulated
+    ):
+        """Copy; a corner whose index is out of range stays zero."""
+        for b, f, k, c in ti.ndrange(
+            corners.shape[0], corners.shape[1], corners.shape[2], corners.shape[3]
+        ):
+            v = corner_index(faces, b, f, k)
+            if v >= 0 and v < values.shape[1]:
+                corners[b, f, k, c] += values[ti.min(b, values.shape[0] - 1), v, c]
+
+    return gather
+
+
+@functools.cache
+def normal_sum_kernel(dtype):
+    """Build the kernel that adds face normals up at vertices."""
+    array3 = ti.types.ndarray(dtype=dtype, ndim=3)
+
+    @ti.kernel
+    def add_face_normals(
+        vertices: array3,  # (B or 1, V, 3) world, in
+        faces: ti.types.ndarray(dtype=ti.i32),  # (F, 3) or (B or 1, F, 3), in
+        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, V), in
+        num_faces: ti.i32,
+        sums: array3,  # (B, V, 3), accumulated
+    ):
+        """Add each face's normal, twice its area long, to its three vertices."""
+        for b, f in ti.ndrange(sums.shape[0], num_faces):
+            i = corner_index(faces, b, f, 0)
+            j = corner_index(faces, b, f, 1)
+            k = corner_index(faces, b, f, 2)
+            if ti.min(i, j, k) >= 0 and ti.max(i, j, k) < vertices.shape[1]:
+                if is_marked(finite, b, i) and is_marked(finite, b, j) and is_marked(finite, b, k):
+                    p = point_of(vertices, b, i)
+                    q = point_of(vertices, b, j)
+                    r = point_of(vertices, b, k)
+                    normal = (q - p).cross(r - p)
+                    for c in ti.static(range(3)):
+                        sums[b, i, c] += normal[c]
+                        sums[b, j, c] += normal[c]
+                        sums[b, k, c] += normal[c]
+
+    return add_face_normals
+
+
+@ti.func
+def unit(vector, smallest_sq):
+    """Scale a vector to length 1; one shorter than the square root of ``smallest_sq`` to 0."""
+    length_sq = vector.norm_sqr()
+    return (
+        ti.select(length_sq > smallest_sq, 1, 0) * vector / ti.sqrt(ti.max(length_sq, smallest_sq))
+    )
+
+
+@functools.cache
+def normalize_kernel(dtype):
+    """Build the kernel that scales vectors to length 1."""
+    array3 = ti.types.ndarray(dtype=dtype, ndim=3)
+
+    @ti.kernel
+    def normalize(
+        vectors: array3,  # (B, V, 3), in
+        units: array3,  # (B, V, 3), accumulated
+    ):
+        """Scale each vector to length 1, and those of no length to 0."""
+        for b, v in ti.ndrange(units.shape[0], units.shape[1]):
+            result = unit(point_of(vectors, b, v), ti.cast(SMALLEST_NORMAL_SQ, dtype))
+            for c in ti.static(range(3)):
+                units[b, v, c] += result[c]
+
+    return normalize
+
+
+@functools.cache
+def lambert_kernel(dtype):
+    """Build the kernel that lights vertices."""
+    array2 = ti.types.ndarray(dtype=dtype, ndim=2)
+    array3 = ti.types.ndarray(dtype=dtype, ndim=3)
+
+    @ti.kernel
+    def lambert(
+        colors: array3,  # (B or 1, V, 3), in
+        normals: array3,  # (B or 1, V, 3) world, unit length, in
+        ambient: array2,  # (B or 1, 3), in
+        diffuse: array2,  # (B or 1, 3), in
+        direction: array2,  # (B or 1, 3) world, towards the light, in
+        lit: array3,  # (B, V, 3), accumulated
+    ):
+        """Light by an ambient and a directional light: Lambert's law."""
+        for b, v in ti.ndrange(lit.shape[0], lit.shape[1]):
+            towards = unit(row_of(direction, b), ti.cast(SMALLEST_NORMAL_SQ, dtype))
+            cosine = ti.max(point_of(normals, b, v).dot(towards), 0)
+            light = row_of(ambient, b) + row_of(diffuse, b) * cosine
+            color = point_of(colors, b, v)
+            for c in ti.static(range(3)):
+                lit[b, v, c] += color[c] * light[c]
+
+    return lambert
