@@ -36,7 +36,15 @@ from taichi_softras.losses import image_loss as image_loss
 from taichi_softras.losses import laplacian_loss as laplacian_loss
 from taichi_softras.losses import mesh_topology as mesh_topology
 from taichi_softras.losses import silhouette_loss as silhouette_loss
+from taichi_softras.meshes import Mesh as Mesh
+from taichi_softras.meshes import read_mesh as read_mesh
+from taichi_softras.meshes import write_mesh as write_mesh
 from taichi_softras.optimizers import Adam as Adam
+from taichi_softras.primitives import cube as cube
+from taichi_softras.primitives import icosphere as icosphere
+from taichi_softras.primitives import plane as plane
+from taichi_softras.primitives import teapot as teapot
+from taichi_softras.primitives import torus as torus
 from taichi_softras.rasterizer import rasterize as rasterize
 from taichi_softras.rasterizer import rasterize_silhouette as rasterize_silhouette
 from taichi_softras.renderer import gather as gather

@@ -1,7 +1,7 @@
 """Cameras: from the world to normalised device coordinates (NDC).
 
-Worlds are right-handed, as in OBJ and glTF files: y is usually up. In the view frame x is right, y up
-and z forward, so that depth is positive in front of the camera. In NDC x is right and y up, both
+Worlds are right-handed, as in OBJ and glTF files; y is usually up. In the view frame x is right, y
+up and z forward, so that depth is positive in front of the camera. In NDC x is right and y up, both
 from -1 to 1 over the image whatever its shape, and z is still the view depth.
 """
 

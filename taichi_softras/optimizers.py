@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import taichi as ti
+from taichi.lang import impl
 
 from taichi_softras.bridges.taichi_bridge import allocate
 from taichi_softras.checks import check_array
@@ -68,7 +69,13 @@ class Adam:
                 parameter.grad.fill(0)
 
     def step(self) -> None:
-        """Move the parameters one step down their gradients."""
+        """Move the parameters one step down their gradients.
+
+        Raises:
+            RuntimeError: If a ``ti.ad.Tape`` is open: it would record the step.
+        """
+        if impl.get_runtime().target_tape is not None:
+            raise RuntimeError("step must be called after the tape has been left, not inside it")
         self._steps += 1
         weights = [1 - decay**self._steps for decay in self._decays]
         with LAUNCH_LOCK:

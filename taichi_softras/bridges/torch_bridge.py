@@ -103,10 +103,17 @@ def _allocate_on(device: torch.device) -> Allocate:
     """Make an `operators.Allocate` for a device."""
 
     def allocate(shape: Shape, dtype: Any, *, grad: float | None = None) -> torch.Tensor:
-        tensor = torch.zeros(shape, dtype=_TORCH_DTYPE[dtype], device=device)
-        if grad is not None:
+        # The memory belongs to the current stream, but is cleared on the one that the kernels run
+        # on: they, and whoever is next given memory that has been freed, then come in order.
+        tensor = torch.empty(shape, dtype=_TORCH_DTYPE[dtype], device=device)
+        tensor_grad = None if grad is None else torch.empty_like(tensor)
+        with _on_default_stream(device):
+            tensor.zero_()
+            if tensor_grad is not None:
+                tensor_grad.fill_(grad)
+        if tensor_grad is not None:
             tensor.requires_grad_()
-            tensor.grad = torch.full_like(tensor, grad)
+            tensor.grad = tensor_grad
         return tensor
 
     return allocate
@@ -124,6 +131,15 @@ def _launching(device: torch.device) -> Iterator[None]:
     with LAUNCH_LOCK:
         if stream is not None and on_side_stream:
             stream.synchronize()
-        yield
-        if on_side_stream:
-            ti.sync()
+        try:
+            yield
+        finally:
+            if on_side_stream:
+                ti.sync()
+
+
+def _on_default_stream(device: torch.device) -> contextlib.AbstractContextManager[None]:
+    """Have PyTorch run what follows on the stream that Taichi uses."""
+    if device.type != "cuda":
+        return contextlib.nullcontext()
+    return torch.cuda.stream(torch.cuda.default_stream(device))

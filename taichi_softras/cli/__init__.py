@@ -1,0 +1,49 @@
+"""The command line, ``softras``. Works on Taichi alone: PyTorch is never imported."""
+
+import sys
+from typing import Annotated
+
+import tyro
+
+from taichi_softras.cli.bench import Bench
+from taichi_softras.cli.demo import Demo
+from taichi_softras.cli.fit import Fit
+from taichi_softras.cli.gradients import Gradients
+from taichi_softras.cli.info import Info
+from taichi_softras.cli.render import Render
+
+Command = (
+    Annotated[Render, tyro.conf.subcommand("render")]
+    | Annotated[Fit, tyro.conf.subcommand("fit")]
+    | Annotated[Demo, tyro.conf.subcommand("demo")]
+    | Annotated[Bench, tyro.conf.subcommand("bench")]
+    | Annotated[Gradients, tyro.conf.subcommand("gradients")]
+    | Annotated[Info, tyro.conf.subcommand("info")]
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: What follows the program's name; those of the process if None.
+
+    Returns:
+        The exit status: 0, or 1 where a file or a setting was refused, with the reason on
+        standard error. Wrong usage leaves by ``SystemExit(2)``.
+    """
+    command = tyro.cli(
+        Command,
+        prog="softras",
+        description="A differentiable soft rasterizer for triangle meshes.",
+        args=arguments,
+    )
+    try:
+        command.run()
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        print(f"softras: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("softras: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    return 0

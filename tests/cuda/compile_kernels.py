@@ -1,0 +1,142 @@
+"""Make Taichi compile every kernel of the package for CUDA. `report` runs it, with a stub driver.
+
+Nothing that is compiled runs: arrays hold zeros, before and after. The driver writes the PTX of
+each module to a file; this program writes down, in kernels.json beside them, which call made
+which file, and which number in the names of the PTX stands for which kernel.
+"""
+
+import contextlib
+import gc
+import itertools
+import json
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import taichi as ti
+from taichi.lang.kernel_impl import Kernel
+
+import taichi_softras as sr
+
+DTYPES = {"float32": ti.f32, "float64": ti.f64}
+SETTINGS = sr.RasterizerSettings(height=4, width=4)
+AFFINE = sr.RasterizerSettings(height=4, width=4, perspective_correct=False)
+TETRAHEDRON = np.array([[0, 1, 2], [0, 2, 3], [0, 3, 1], [1, 3, 2]], dtype=np.int32)
+NUM_FACES, NUM_VERTICES = len(TETRAHEDRON), 4
+
+Calls = Iterator[tuple[str, Callable[[ti.Ndarray], object]]]
+"""Names of calls, and the calls: functions of the loss of the tape that records them."""
+
+
+def array(dtype, *shape: int, grad: bool = True) -> ti.Ndarray:
+    """Make an array of zeros that wants a gradient, or doesn't."""
+    return ti.ndarray(dtype, shape, needs_grad=grad)
+
+
+def rasterizer_calls(dtype) -> Calls:
+    """Draw faces, with gradients to everything or to vertices alone."""
+
+    def draw(_, channels: int, settings=SETTINGS, grad: bool = True) -> None:
+        sr.rasterize(
+            array(dtype, 1, NUM_FACES, 3, 3),
+            array(dtype, 1, NUM_FACES, 3, channels, grad=grad),
+            settings,
+            background=array(dtype, 1, 1, 1, channels, grad=grad),
+            **{name: array(dtype, 1, grad=grad) for name in ("sigma", "gamma", "eps")},
+        )
+
+    def draw_silhouette(_, grad: bool = True) -> None:
+        sigma = array(dtype, 1, grad=grad)
+        sr.rasterize_silhouette(array(dtype, 1, NUM_FACES, 3, 3), SETTINGS, sigma=sigma)
+
+    for channels in (1, 3, 4):
+        yield f"{channels} channels", partial(draw, channels=channels)
+    yield "3 channels, to vertices", partial(draw, channels=3, grad=False)
+    yield "3 channels, affine", partial(draw, channels=3, settings=AFFINE)
+    yield "silhouette", draw_silhouette
+    yield "silhouette, to vertices", partial(draw_silhouette, grad=False)
+
+
+def scene_calls(dtype) -> Calls:
+    """Draw lit meshes, with gradients to everything: normals, light, camera, gather."""
+
+    def draw(_, faces: np.ndarray) -> None:
+        camera = sr.LookAtCamera(
+            *(array(dtype, 1, 3) for _ in range(3)), fov_degrees=array(dtype, 1)
+        )
+        sr.render(
+            array(dtype, 1, NUM_VERTICES, 3),
+            sr.from_numpy(faces),
+            array(dtype, 1, NUM_VERTICES, 3),
+            camera,
+            SETTINGS,
+            light=sr.Light(*(array(dtype, 1, 3) for _ in range(3))),
+        )
+
+    yield "mesh", partial(draw, faces=TETRAHEDRON)
+    yield "mesh, faces per item", partial(draw, faces=TETRAHEDRON[None])
+
+
+def loss_calls(dtype) -> Calls:
+    """Compare images and regularise meshes, and add the terms up."""
+
+    def compare(loss: ti.Ndarray) -> None:
+        alpha, image = array(dtype, 1, 4, 4), array(dtype, 1, 4, 4, 3)
+        sr.add_to_loss(loss, sr.silhouette_loss(alpha, array(dtype, 1, 4, 4)))
+        sr.add_to_loss(loss, sr.image_loss(image, array(dtype, 1, 4, 4, 3)))
+
+    def regularise(loss: ti.Ndarray) -> None:
+        vertices = array(dtype, 1, NUM_VERTICES, 3)
+        topology = sr.mesh_topology(TETRAHEDRON, vertices)
+        sr.add_to_loss(loss, sr.laplacian_loss(vertices, topology))
+        sr.add_to_loss(loss, sr.flattening_loss(vertices, topology))
+
+    yield "image losses", compare
+    yield "mesh losses", regularise
+
+
+def optimizer_calls(dtype) -> Calls:
+    """Step."""
+    yield "optimiser", lambda _: sr.Adam([array(dtype, 1, NUM_VERTICES, 3)]).step()
+
+
+FAMILIES = {
+    rasterizer_calls: True,
+    scene_calls: True,
+    loss_calls: True,
+    optimizer_calls: False,
+}
+"""Families of calls, and whether a tape records them: add those of new kernels here."""
+
+
+def package_kernels() -> dict[int, str]:
+    """Name the package's kernels by the numbers that Taichi gave them: "kernels.binning.fill"."""
+    return {
+        kernel.kernel_counter: f"{module}.{kernel.func.__name__}"
+        for kernel in gc.get_objects()
+        if isinstance(kernel, Kernel)
+        for package, _, module in [kernel.func.__module__.partition(".")]
+        if package == "taichi_softras"
+    }
+
+
+def main() -> None:
+    folder = Path(os.environ["STUB_PTX_FOLDER"])
+    sr.init("cuda", offline_cache=False)
+    made_by = {path.name: ("", "Taichi") for path in folder.glob("*.ptx")}
+    for (dtype_name, dtype), family in itertools.product(DTYPES.items(), FAMILIES):
+        for name, call in family(dtype):
+            loss = array(dtype, 1)
+            # What a tape records need not lead to its loss: no number is looked at here.
+            with ti.ad.Tape(loss) if FAMILIES[family] else contextlib.nullcontext():
+                call(loss)
+            for path in folder.glob("*.ptx"):
+                made_by.setdefault(path.name, (dtype_name, name))
+    manifest = {"made_by": made_by, "kernels": package_kernels()}
+    (folder / "kernels.json").write_text(json.dumps(manifest, indent=2))
+
+
+if __name__ == "__main__":
+    main()
