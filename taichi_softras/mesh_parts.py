@@ -5,7 +5,6 @@ which vertices are one.
 """
 
 import io
-import logging
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -23,7 +22,7 @@ from trimesh.visual.color import uv_to_color
 GREY = 0.7
 """Red, green and blue of what has no colour of its own."""
 
-RELATIVE_INDEX = re.compile(r"^\s*f\s.*-\d", re.MULTILINE)
+INDEX_BELOW_1 = re.compile(r"^\s*f(?=\s).*?[\s/](?:-\d|0[\s/])", re.MULTILINE)
 SPLITTING_DIRECTIVE = re.compile(r"^\s*(vt|vn)\s", re.MULTILINE)
 MATERIAL_DIRECTIVE = re.compile(r"^\s*usemtl\s", re.MULTILINE)
 
@@ -93,7 +92,7 @@ def group_rows(rows: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 def _quiet() -> Iterator[None]:
     # trimesh and Pillow remark on what they can do without. What cannot be done without is
     # raised, here or by the caller.
-    logger = logging.getLogger("trimesh")
+    logger = trimesh.util.log
     was_disabled = logger.disabled
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -159,9 +158,9 @@ def _absolute_indices(text: str) -> str:
     """Count the vertices of an OBJ file's faces from its start.
 
     An index of -1 is the vertex last defined *above* the face; trimesh takes the last of the
-    file.
+    file, and 0, which is none, for the first.
     """
-    if not RELATIVE_INDEX.search(text):
+    if not INDEX_BELOW_1.search(text + "\n"):
         return text
     lines = text.splitlines()
     counts = {"v": 0, "vt": 0, "vn": 0}
@@ -170,13 +169,15 @@ def _absolute_indices(text: str) -> str:
         if directive in counts:
             counts[directive] += 1
         elif directive == "f":
-            corners = (
+            corners = [
                 "/".join(
                     str(count + 1 + int(index)) if index.startswith("-") else index
                     for index, count in zip(word.split("/"), counts.values())
                 )
                 for word in words
-            )
+            ]
+            if any(int(corner.split("/")[0]) < 1 for corner in corners):
+                raise ValueError(f"a face must have vertices from 1, or from -{counts['v']} on")
             lines[number] = " ".join(("f", *corners))
     return "\n".join(lines)
 

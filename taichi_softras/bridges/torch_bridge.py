@@ -106,14 +106,13 @@ def _allocate_on(device: torch.device) -> Allocate:
         # The memory belongs to the current stream, but is cleared on the one that the kernels run
         # on: they, and whoever is next given memory that has been freed, then come in order.
         tensor = torch.empty(shape, dtype=_TORCH_DTYPE[dtype], device=device)
-        tensor_grad = None if grad is None else torch.empty_like(tensor)
-        with _on_default_stream(device):
-            tensor.zero_()
-            if tensor_grad is not None:
-                tensor_grad.fill_(grad)
-        if tensor_grad is not None:
+        if grad is not None:
             tensor.requires_grad_()
-            tensor.grad = tensor_grad
+            tensor.grad = torch.empty_like(tensor)
+        with _on_default_stream(device), torch.no_grad():
+            tensor.zero_()
+            if grad is not None and tensor.grad is not None:
+                tensor.grad.fill_(grad)
         return tensor
 
     return allocate

@@ -73,15 +73,19 @@ def compare_gradients(scenes: int, rng: np.random.Generator) -> dict[str, list[f
         inputs, loss = random_scene(rng)
         _, gradients = loss(inputs)
         for name, (key, component) in INPUTS.items():
-            expected = None
-            while expected is None:
-                direction = rng.standard_normal(inputs[key].shape) * np.abs(inputs[key]).max()
-                if component is not None:
-                    direction *= np.arange(direction.shape[-1]) == component
-                expected = _derivative(inputs, key, direction, loss)
+            direction = _direction(inputs[key], component, rng)
+            while (expected := _derivative(inputs, key, direction, loss)) is None:
+                direction = _direction(inputs[key], component, rng)
             found = float((gradients[key] * direction).sum())
             errors[name].append(abs(found - expected) / abs(expected))
     return errors
+
+
+def _direction(value: np.ndarray, component: int | None, rng: np.random.Generator) -> np.ndarray:
+    """Draw a direction of the size of an input, along one component if one is given."""
+    direction = rng.standard_normal(value.shape) * np.abs(value).max()
+    chosen = True if component is None else np.arange(value.shape[-1]) == component
+    return np.asarray(direction * chosen)
 
 
 def random_scene(

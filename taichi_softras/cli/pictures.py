@@ -24,7 +24,7 @@ def composite(image: np.ndarray, background: Sequence[float]) -> np.ndarray:
         (..., 3).
     """
     alpha = image[..., 3:]
-    return image[..., :3] * alpha + np.asarray(background) * (1 - alpha)
+    return np.asarray(image[..., :3] * alpha + np.asarray(background) * (1 - alpha))
 
 
 def to_bytes(image: np.ndarray) -> np.ndarray:
