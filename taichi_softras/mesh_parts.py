@@ -5,6 +5,7 @@ which vertices are one.
 """
 
 import io
+import logging
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -92,15 +93,15 @@ def group_rows(rows: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 def _quiet() -> Iterator[None]:
     # trimesh and Pillow remark on what they can do without. What cannot be done without is
     # raised, here or by the caller.
-    logger = trimesh.util.log
-    was_disabled = logger.disabled
+    logger = logging.getLogger("trimesh")
+    level = logger.level
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        logger.disabled = True
+        logger.setLevel(logging.CRITICAL)  # its children's too, as they have none of their own
         try:
             yield
         finally:
-            logger.disabled = was_disabled
+            logger.setLevel(level)
 
 
 class _MaterialResolver(FilePathResolver):

@@ -1,7 +1,6 @@
 """The command line, ``softras``. Works on Taichi alone: PyTorch is never imported."""
 
 import sys
-from typing import Annotated
 
 import tyro
 
@@ -12,14 +11,14 @@ from taichi_softras.cli.gradients import Gradients
 from taichi_softras.cli.info import Info
 from taichi_softras.cli.render import Render
 
-Command = (
-    Annotated[Render, tyro.conf.subcommand("render")]
-    | Annotated[Fit, tyro.conf.subcommand("fit")]
-    | Annotated[Demo, tyro.conf.subcommand("demo")]
-    | Annotated[Bench, tyro.conf.subcommand("bench")]
-    | Annotated[Gradients, tyro.conf.subcommand("gradients")]
-    | Annotated[Info, tyro.conf.subcommand("info")]
-)
+COMMANDS = {
+    "render": Render,
+    "fit": Fit,
+    "demo": Demo,
+    "bench": Bench,
+    "gradients": Gradients,
+    "info": Info,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,18 +31,18 @@ def main(arguments: list[str] | None = None) -> int:
         The exit status: 0, or 1 where a file or a setting was refused, with the reason on
         standard error. Wrong usage leaves by ``SystemExit(2)``.
     """
-    command = tyro.cli(
-        Command,
-        prog="softras",
-        description="A differentiable soft rasterizer for triangle meshes.",
-        args=arguments,
-    )
     try:
+        command = tyro.extras.subcommand_cli_from_dict(
+            COMMANDS,
+            prog="softras",
+            description="A differentiable soft rasterizer for triangle meshes.",
+            args=arguments,
+        )
         command.run()
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         print(f"softras: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("softras: interrupted; nothing was written", file=sys.stderr)
+        print("softras: interrupted", file=sys.stderr)
         return 130
     return 0
