@@ -6,7 +6,8 @@ Layers, each importing only those below it:
     nn                                                  PyTorch modules
     renderer                                            mesh + camera + light -> image
     rasterizer, cameras, lights, losses, optimizers     functions on arrays
-    meshes, primitives, checks
+    primitives, teapot, meshes, mesh_parts, files       mesh data and mesh files
+    checks                                              of arrays, at the boundary
     bridges                                             PyTorch's graph; Taichi's tapes
     operators                                           how kernels are called
     kernels, runtime, settings                          Taichi only

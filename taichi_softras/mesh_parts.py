@@ -63,8 +63,7 @@ def load_parts(path: Path) -> list[Part]:
 def group_rows(rows: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Find which rows of an array are equal.
 
-    Much as ``np.unique(rows, axis=0)``, but in the order of first appearance, and many times
-    faster.
+    As ``np.unique(rows, axis=0)`` does, but kinds are in the order of first appearance.
 
     Args:
         rows: (N, K) numbers.

@@ -80,7 +80,7 @@ def teapot(segments: int = 8) -> Mesh:
 
     Source:
         F. Crow, "The Origins of the Teapot", IEEE Computer Graphics and Applications 7(1),
-        1987: the height is 3/4 of that of Newell's drawings, and the bottom is a later addition.
+        1987. As usual, it is the flattened pot, with the bottom that was added later.
     """
     check_integer("segments", segments, at_least=2)
     grids = [(name, tessellate(patch, segments)) for name, patch in patches()]
