@@ -99,10 +99,10 @@ class Render:
         return composite(image, self.background)
 
 
-def draw_frames(
-    mesh: Mesh, scene: Scene, *, silhouette: bool = False, light: Light | None = None
-) -> Iterator[np.ndarray]:
+def draw_frames(mesh: Mesh, scene: Scene, *, silhouette: bool = False) -> Iterator[np.ndarray]:
     """Draw a mesh from each of a scene's cameras, one after the other.
+
+    The light moves with the camera: it comes from above and to the left of it.
 
     Yields:
         (H, W, 4), straight RGB and alpha; or (H, W), alpha.
@@ -113,5 +113,14 @@ def draw_frames(
         if silhouette:
             image = render_silhouette(vertices, faces, camera, scene.settings)
         else:
-            image = render(vertices, faces, colors, camera, scene.settings, light=light or Light())
+            light = Light(direction=light_direction(scene.eyes[i]))
+            image = render(vertices, faces, colors, camera, scene.settings, light=light)
         yield image.to_numpy()[0]
+
+
+def light_direction(eye: np.ndarray) -> tuple[float, float, float]:
+    """Point from the origin to above and to the left of a camera that looks at it."""
+    towards = eye / np.linalg.norm(eye)
+    up = np.array([0.0, 1.0, 0.0])
+    x, y, z = towards + 0.8 * up + 0.5 * np.cross(towards, up)
+    return float(x), float(y), float(z)
