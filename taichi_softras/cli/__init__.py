@@ -1,6 +1,8 @@
 """The command line, ``softras``. Works on Taichi alone: PyTorch is never imported."""
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import tyro
 
@@ -11,7 +13,7 @@ from taichi_softras.cli.gradients import Gradients
 from taichi_softras.cli.info import Info
 from taichi_softras.cli.render import Render
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., Any]] = {
     "render": Render,
     "fit": Fit,
     "demo": Demo,

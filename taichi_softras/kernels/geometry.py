@@ -102,13 +102,33 @@ def clip_barycentric(w):
 
 
 @ti.func
+def nearest_on_edge(point, start, end, dtype: ti.template()):
+    """How far along the segment from ``start`` to ``end`` its point nearest to ``point`` is.
+
+    From 0, at ``start``, to 1. It is 0 on a segment of no length.
+    """
+    edge = end - start
+    length_sq = ti.max(edge.norm_sqr(), ti.cast(SMALLEST_LENGTH_SQ, dtype))
+    return ti.min(ti.max((point - start).dot(edge) / length_sq, 0), 1)
+
+
+@ti.func
 def edge_distance_sq(point, start, end, dtype: ti.template()):
     """Squared distance from ``point`` to the segment from ``start`` to ``end``."""
-    edge = end - start
-    offset = point - start
-    length_sq = ti.max(edge.norm_sqr(), ti.cast(SMALLEST_LENGTH_SQ, dtype))
-    t = ti.min(ti.max(offset.dot(edge) / length_sq, 0), 1)
-    return (offset - t * edge).norm_sqr()
+    t = nearest_on_edge(point, start, end, dtype)
+    return (point - start - t * (end - start)).norm_sqr()
+
+
+@ti.func
+def is_solid(corners, dtype: ti.template()):
+    """Tell whether a face has an area: one that has not is all border, and has no inside."""
+    return ti.abs(double_area(corners)) > ti.cast(SMALLEST_AREA, dtype)
+
+
+@ti.func
+def is_inside(corners, w, dtype: ti.template()):
+    """Tell whether a point with `barycentric` coordinates ``w`` is inside a face."""
+    return is_solid(corners, dtype) and w.min() > 0
 
 
 @ti.func
@@ -132,7 +152,4 @@ def signed_distance_sq(point, corners, w, dtype: ti.template()):
         edge_distance_sq(point, b, c, dtype),
         edge_distance_sq(point, c, a, dtype),
     )
-    # A face without area is all border: the clamped area must not give it an inside.
-    solid = ti.abs(double_area(corners)) > ti.cast(SMALLEST_AREA, dtype)
-    inside = solid and w.min() > 0
-    return ti.select(inside, distance_sq, -distance_sq)
+    return ti.select(is_inside(corners, w, dtype), distance_sq, -distance_sq)

@@ -77,6 +77,15 @@ def item_of(values: ti.template(), b):
     return values[ti.min(b, values.shape[0] - 1)]
 
 
+@ti.func
+def alpha_at(image: ti.template(), b, row, col):
+    """Alpha of a pixel: the last channel of an image, all there is of a silhouette."""
+    if ti.static(len(image.shape) == 4):
+        return image[b, row, col, image.shape[3] - 1]
+    else:
+        return image[b, row, col]
+
+
 @functools.cache
 def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
     """Build the kernels that draw, and that give gradients, for one variant."""
@@ -98,14 +107,6 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
         if ti.static(variant.perspective_correct):
             weights = w / depths * depth
         return weights
-
-    @ti.func
-    def alpha_at(image: ti.template(), b, row, col):
-        """Alpha of a pixel: the last channel of an image, all there is of a silhouette."""
-        if ti.static(channels > 0):
-            return image[b, row, col, image.shape[3] - 1]
-        else:
-            return image[b, row, col]
 
     @ti.kernel
     def forward(

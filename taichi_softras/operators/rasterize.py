@@ -7,6 +7,13 @@ from typing import Any
 import taichi as ti
 
 from taichi_softras.kernels.binning import box_kernel, tile_kernels
+from taichi_softras.kernels.face_gradient import (
+    GAMMA_COLUMN,
+    SIGMA_COLUMN,
+    chunk_kernels,
+    gradient_kernels,
+    num_columns,
+)
 from taichi_softras.kernels.rasterize import rasterizer_kernels
 from taichi_softras.kernels.scan import NUM_CHUNKS, exclusive_scan
 from taichi_softras.kernels.variant import Variant
@@ -32,11 +39,14 @@ class RasterizeOperator:
             not used.
         dtype: ``ti.f32`` or ``ti.f64``.
         channels: C, or 0 for silhouettes.
+        autodiff: Whether Taichi differentiates the surrogate of the image, as the tests' oracle,
+            instead of the kernels that do so by hand, several times faster.
     """
 
     settings: RasterizerSettings
     dtype: Any
     channels: int
+    autodiff: bool = False
 
     def forward(
         self, inputs: Sequence[Array], allocate: Allocate
@@ -76,28 +86,65 @@ class RasterizeOperator:
         saved: Sequence[Array],
         allocate: Allocate,
     ) -> None:
-        """Differentiate the surrogate, which Taichi can."""
+        """Differentiate by the faces' side of the image, and by the background's."""
         face_vertices, face_colors, background, sigma, gamma, eps = inputs
         (image,) = outputs
         boxes, nearest_depth, weight_sum = saved
-        result = allocate((1,), self.dtype, grad=1.0)
-        through_faces = any(has_grad(x) for x in (face_vertices, face_colors, sigma, gamma))
-        through_background = any(has_grad(x) for x in (background, gamma, eps))
-        for first_channel, channels in channel_passes(self.channels):
-            kernels = rasterizer_kernels(self._variant(channels))
-            drawn = (image, nearest_depth, weight_sum, image.grad, result)
-            if through_faces:
-                kernels.surrogate.grad(
-                    *(face_vertices, face_colors, sigma, gamma),
-                    *self._numbers(),
-                    *(boxes, first_channel, int(first_channel == 0), *drawn),
-                )
-            if channels and through_background:
-                kernels.background_surrogate.grad(
+        drawn = (image, nearest_depth, weight_sum, image.grad)
+        if any(has_grad(x) for x in (face_vertices, face_colors, sigma, gamma)):
+            differentiate = self._differentiate_surrogate if self.autodiff else self._add_by_face
+            differentiate((face_vertices, face_colors, sigma, gamma), boxes, drawn, allocate)
+        if self.channels and any(has_grad(x) for x in (background, gamma, eps)):
+            result = allocate((1,), self.dtype, grad=1.0)
+            for first_channel, channels in channel_passes(self.channels):
+                rasterizer_kernels(self._variant(channels)).background_surrogate.grad(
                     *(background, gamma, eps),
                     *(self.settings.near, self.settings.far),
-                    *(first_channel, *drawn),
+                    *(first_channel, *drawn, result),
                 )
+
+    def _differentiate_surrogate(
+        self,
+        inputs: Sequence[Array],
+        boxes: Array,
+        drawn: Sequence[Array],
+        allocate: Allocate,
+    ) -> None:
+        """Let Taichi differentiate the surrogate of the image."""
+        result = allocate((1,), self.dtype, grad=1.0)
+        for first_channel, channels in channel_passes(self.channels):
+            rasterizer_kernels(self._variant(channels)).surrogate.grad(
+                *inputs,
+                *self._numbers(),
+                *(boxes, first_channel, int(first_channel == 0), *drawn, result),
+            )
+
+    def _add_by_face(
+        self,
+        inputs: Sequence[Array],
+        boxes: Array,
+        drawn: Sequence[Array],
+        allocate: Allocate,
+    ) -> None:
+        """Add gradients up face by face, by the kernels made by hand."""
+        face_vertices, face_colors, sigma, gamma = inputs
+        starts, chunk_faces = list_chunks(boxes, allocate)
+        for first_channel, channels in channel_passes(self.channels):
+            kernels = gradient_kernels(self._variant(channels))
+            sums = allocate((chunk_faces.shape[0], num_columns(channels)), self.dtype)
+            kernels.sum_chunks(
+                *inputs,
+                *self._numbers(),
+                *(boxes, starts, chunk_faces, first_channel, int(first_channel == 0), *drawn),
+                sums,
+            )
+            if has_grad(face_vertices):
+                kernels.add_to_vertices(starts, sums, face_vertices.grad)
+            if channels and has_grad(face_colors):
+                kernels.add_to_colors(starts, sums, first_channel, face_colors.grad)
+            for array, column in ((sigma, SIGMA_COLUMN), (gamma, GAMMA_COLUMN)):
+                if has_grad(array):
+                    kernels.add_to_softness(starts, column, sums, array.grad)
 
     def _variant(self, channels: int) -> Variant:
         return Variant(
@@ -136,6 +183,37 @@ def choose_tile_size(height: int, width: int) -> int:
     return 4 if pixels <= 512**2 else 8 if pixels <= 2048**2 else 16
 
 
+def list_chunks(boxes: Array, allocate: Allocate) -> tuple[Array, Array]:
+    """Cut the pixels of each face into chunks, and list them, face by face.
+
+    Args:
+        boxes: (B, F, 4) int32, the pixels that each face can reach.
+        allocate: Makes arrays.
+
+    Returns:
+        Where each face's chunks start, (B * F + 1,) int32, and the face of each chunk.
+    """
+    kernels = chunk_kernels()
+    num_faces = boxes.shape[0] * boxes.shape[1]
+    counts = allocate((num_faces,), ti.i32)
+    kernels.count_chunks(boxes, counts)
+    starts, total = prefix_sum(counts, allocate)
+    chunk_faces = allocate((max(total, 1),), ti.i32)
+    kernels.list_chunks(starts, chunk_faces)
+    return starts, chunk_faces
+
+
+def prefix_sum(counts: Array, allocate: Allocate) -> tuple[Array, int]:
+    """Sum counts (N,) up to each.
+
+    Returns:
+        The sums before each count, and that of all, (N + 1,); and that of all as a number, which
+        may be more than the array's 32 bits hold.
+    """
+    starts = allocate((counts.shape[0] + 1,), ti.i32)
+    return starts, exclusive_scan(counts, allocate((NUM_CHUNKS,), ti.i64), starts)
+
+
 def list_tile_faces(
     boxes: Array, height: int, width: int, tile_size: int, allocate: Allocate
 ) -> tuple[Array, Array]:
@@ -160,8 +238,7 @@ def list_tile_faces(
     kernels = tile_kernels()
     counts = allocate((num_tiles,), ti.i32)
     kernels.count(boxes, tile_size, tile_rows, tile_cols, counts)
-    starts = allocate((num_tiles + 1,), ti.i32)
-    total = exclusive_scan(counts, allocate((NUM_CHUNKS,), ti.i64), starts)
+    starts, total = prefix_sum(counts, allocate)
     if total > LARGEST_INT32:
         raise ValueError(
             f"faces must touch at most {LARGEST_INT32} tiles of {tile_size} x {tile_size} "

@@ -19,6 +19,8 @@ import taichi as ti
 from taichi.lang.kernel_impl import Kernel
 
 import taichi_softras as sr
+from taichi_softras.bridges import apply
+from taichi_softras.operators.rasterize import RasterizeOperator
 
 DTYPES = {"float32": ti.f32, "float64": ti.f64}
 SETTINGS = sr.RasterizerSettings(height=4, width=4)
@@ -51,6 +53,16 @@ def rasterizer_calls(dtype) -> Calls:
         sigma = array(dtype, 1, grad=grad)
         sr.rasterize_silhouette(array(dtype, 1, NUM_FACES, 3, 3), SETTINGS, sigma=sigma)
 
+    def draw_by_autodiff(_, channels: int) -> None:
+        operator = RasterizeOperator(SETTINGS, dtype, channels, autodiff=True)
+        softness = (array(dtype, 1) for _ in range(3))
+        colors = array(dtype, 1, NUM_FACES, 3, max(channels, 1))
+        background = array(dtype, 1, 1, 1, max(channels, 1))
+        apply(operator, (array(dtype, 1, NUM_FACES, 3, 3), colors, background, *softness))
+
+    for channels in (0, 3):
+        name = f"{channels} channels, by autodiff"
+        yield name, partial(draw_by_autodiff, channels=channels)
     for channels in (1, 3, 4):
         yield f"{channels} channels", partial(draw, channels=channels)
     yield "3 channels, to vertices", partial(draw, channels=3, grad=False)

@@ -1,0 +1,327 @@
+"""The gradient of the soft rasterizer by hand, face by face: the fast way.
+
+A face's gradient belongs to it alone. So each walks the pixels that it can reach, adds up in
+registers, and writes once: no lists of faces per tile, no atomics, and the same bits whatever
+the threads do. It is the adjoint of the sum that `rasterize.surrogate` adds up, term by term;
+``docs/gradient.md`` derives it. `rasterize.surrogate` under Taichi's autodiff is its oracle in the
+tests.
+
+Large faces are cut into chunks of at most `CHUNK_PIXELS` pixels, so that no thread gets more than
+that at a time. The chunks of a face are summed in order.
+"""
+
+import functools
+from types import SimpleNamespace
+
+import taichi as ti
+
+from taichi_softras.kernels.coverage import coverage
+from taichi_softras.kernels.geometry import (
+    SMALLEST_AREA,
+    barycentric,
+    clip_barycentric,
+    corner_of,
+    cross,
+    is_inside,
+    is_solid,
+    isotropic_scale,
+    load_corners,
+    nearest_on_edge,
+    pixel_center,
+)
+from taichi_softras.kernels.rasterize import (
+    alpha_at,
+    depth_rate,
+    depth_weight,
+    fragment_depth,
+    item_of,
+)
+from taichi_softras.kernels.variant import Variant
+
+CHUNK_PIXELS = 1024
+"""Pixels that one thread looks at, at most, before it takes the next chunk."""
+
+SIGMA_COLUMN = 9
+GAMMA_COLUMN = 10
+GEOMETRY_COLUMNS = 11
+"""Columns of a chunk's sums: x, y, z of three corners, sigma and gamma. Colours follow."""
+
+
+def num_columns(channels: int) -> int:
+    """How many sums a chunk has."""
+    return GEOMETRY_COLUMNS + 3 * channels
+
+
+@ti.func
+def num_chunks(boxes: ti.template(), b, f):
+    """How many chunks the pixels of a face's box make."""
+    return (boxes[b, f, 2] * boxes[b, f, 3] + CHUNK_PIXELS - 1) // CHUNK_PIXELS
+
+
+@functools.cache
+def chunk_kernels() -> SimpleNamespace:
+    """Build the kernels that cut faces into chunks."""
+    integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
+
+    @ti.kernel
+    def count_chunks(
+        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B, F, 4) row, col, rows, cols, in
+        counts: integers,  # (B * F,), out
+    ):
+        """Count each face's chunks."""
+        for b, f in ti.ndrange(boxes.shape[0], boxes.shape[1]):
+            counts[b * boxes.shape[1] + f] = num_chunks(boxes, b, f)
+
+    @ti.kernel
+    def list_chunks(
+        starts: integers,  # (B * F + 1,), in
+        chunk_faces: integers,  # (starts[-1],) index of the face among all, out
+    ):
+        """Write which face each chunk is of."""
+        for face in range(starts.shape[0] - 1):
+            for chunk in range(starts[face], starts[face + 1]):
+                chunk_faces[chunk] = face
+
+    return SimpleNamespace(count_chunks=count_chunks, list_chunks=list_chunks)
+
+
+@ti.func
+def perpendicular(v):
+    """Turn a plane vector: ``cross(u, v)`` is ``u`` dotted with the result."""
+    return ti.Vector([v[1], -v[0]])
+
+
+@ti.func
+def nearest_edge(point, corners, dtype: ti.template()):
+    """Find the point of a face's border nearest to ``point``.
+
+    Returns:
+        ``point`` relative to it; and its weights of the three corners, one of which is 0.
+    """
+    a = corner_of(corners, 0)
+    b = corner_of(corners, 1)
+    c = corner_of(corners, 2)
+    t = nearest_on_edge(point, a, b, dtype)
+    offset = point - a - t * (b - a)
+    weights = ti.Vector([1 - t, t, 0 * t])
+    t = nearest_on_edge(point, b, c, dtype)
+    other = point - b - t * (c - b)
+    if other.norm_sqr() < offset.norm_sqr():
+        offset = other
+        weights = ti.Vector([0 * t, 1 - t, t])
+    t = nearest_on_edge(point, c, a, dtype)
+    other = point - c - t * (a - c)
+    if other.norm_sqr() < offset.norm_sqr():
+        offset = other
+        weights = ti.Vector([t, 0 * t, 1 - t])
+    return offset, weights
+
+
+@functools.cache
+def gradient_kernels(variant: Variant) -> SimpleNamespace:
+    """Build the kernels that add up gradients, for one variant."""
+    dtype = variant.dtype
+    channels = variant.channels
+    image_ndim = 4 if channels else 3
+    array1 = ti.types.ndarray(dtype=dtype, ndim=1, needs_grad=False)
+    array2 = ti.types.ndarray(dtype=dtype, ndim=2, needs_grad=False)
+    array3 = ti.types.ndarray(dtype=dtype, ndim=3, needs_grad=False)
+    array4 = ti.types.ndarray(dtype=dtype, ndim=4, needs_grad=False)
+    image_type = ti.types.ndarray(dtype=dtype, ndim=image_ndim, needs_grad=False)
+    integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
+
+    @ti.kernel
+    def sum_chunks(
+        face_vertices: array4,  # (B, F, 3, 3) NDC x y, depth, in
+        face_colors: array4,  # (B or 1, F, 3, C), in
+        sigma: array1,  # (B or 1,), in
+        gamma: array1,  # (B or 1,), in
+        near: dtype,
+        far: dtype,
+        cutoff_logit: dtype,
+        height: ti.i32,
+        width: ti.i32,
+        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B, F, 4) row, col, rows, cols, in
+        starts: integers,  # (B * F + 1,), in
+        chunk_faces: integers,  # (starts[-1],), in
+        first_channel: ti.i32,
+        with_alpha: ti.i32,  # whether to add the part that comes by way of alpha
+        image: image_type,  # as `rasterize.forward` drew it, in
+        nearest_depth: array3,  # likewise
+        weight_sum: array3,  # likewise
+        grad_image: image_type,  # derivative of the loss by the image, in
+        sums: array2,  # (starts[-1], GEOMETRY_COLUMNS + 3 * channels), out
+    ):
+        """Add up the gradients of every chunk of pixels of every face."""
+        for chunk in range(starts[starts.shape[0] - 1]):
+            face = chunk_faces[chunk]
+            b = face // face_vertices.shape[1]
+            f = face % face_vertices.shape[1]
+            scale = isotropic_scale(height, width, dtype)
+            corners, depths = load_corners(face_vertices, b, f, scale)
+            inverse_sigma = 1 / item_of(sigma, b)
+            rate = depth_rate(item_of(gamma, b), near, far)
+            ab = corner_of(corners, 1) - corner_of(corners, 0)
+            ac = corner_of(corners, 2) - corner_of(corners, 0)
+            # Sums over pixels; the names say what they are derivatives by.
+            by_nearest = ti.Matrix([[dtype(0.0)] * 2] * 3)  # by the border's nearest point
+            by_depths = ti.Vector([dtype(0.0)] * 3)
+            by_w1 = dtype(0.0)
+            by_w2 = dtype(0.0)
+            by_w1_offset = ti.Vector([dtype(0.0)] * 2)
+            by_w2_offset = ti.Vector([dtype(0.0)] * 2)
+            by_log_area = dtype(0.0)
+            by_log_sigma = dtype(0.0)
+            by_log_gamma = dtype(0.0)
+            by_colors = ti.Matrix([[dtype(0.0)] * max(channels, 1)] * 3)
+            first = (chunk - starts[face]) * CHUNK_PIXELS
+            last = ti.min(first + CHUNK_PIXELS, boxes[b, f, 2] * boxes[b, f, 3])
+            for pixel in range(first, last):
+                row = boxes[b, f, 0] + pixel // boxes[b, f, 3]
+                col = boxes[b, f, 1] + pixel % boxes[b, f, 3]
+                point = pixel_center(row, col, height, width, dtype)
+                w = barycentric(point, corners, dtype)
+                offset, foot = nearest_edge(point, corners, dtype)
+                sign = ti.select(is_inside(corners, w, dtype), 1, -1)
+                x = sign * offset.norm_sqr() * inverse_sigma
+                if x > -cutoff_logit:
+                    clipped = clip_barycentric(w)
+                    depth = fragment_depth(clipped, depths)
+                    if near <= depth and depth <= far:
+                        cover = coverage(x)
+                        by_x = dtype(0.0)
+                        if with_alpha:
+                            by_x = (
+                                alpha_at(grad_image, b, row, col)
+                                * (1 - alpha_at(image, b, row, col))
+                                * cover
+                            )
+                        if ti.static(channels > 0):
+                            behind = (depth - nearest_depth[b, row, col]) * rate
+                            weight = (
+                                cover
+                                * depth_weight(depth, nearest_depth[b, row, col], rate)
+                                / weight_sum[b, row, col]
+                            )
+                            weights = clipped
+                            if ti.static(variant.perspective_correct):
+                                weights = clipped / depths * depth
+                            by_weights = ti.Vector([dtype(0.0)] * 3)
+                            gain = dtype(0.0)
+                            for c in ti.static(range(channels)):
+                                channel = first_channel + c
+                                grad = grad_image[b, row, col, channel] * weight
+                                b_color = ti.min(b, face_colors.shape[0] - 1)
+                                for k in ti.static(range(3)):
+                                    by_weights[k] += grad * face_colors[b_color, f, k, channel]
+                                    by_colors[k, c] += grad * weights[k]
+                                gain -= grad * image[b, row, col, channel]
+                            by_color = weights.dot(by_weights)
+                            gain += by_color
+                            by_x += gain * (1 - cover)
+                            by_log_gamma += gain * behind
+                            by_depth = -gain * rate
+                            by_clipped = by_weights
+                            if ti.static(variant.perspective_correct):
+                                by_depth += by_color / depth
+                                by_clipped = by_weights / depths * depth
+                                by_depths -= by_weights * weights / depths
+                            # depth = 1 / (clipped / depths).sum()
+                            by_depths += by_depth * depth * depth * clipped / (depths * depths)
+                            by_clipped -= by_depth * depth * depth / depths
+                            # clipped = clip(w) / clip(w).sum()
+                            total = ti.min(ti.max(w, 0), 1).sum()
+                            by_w = (by_clipped - by_clipped.dot(clipped)) / total
+                            for k in ti.static(range(3)):
+                                if w[k] < 0 or w[k] > 1:
+                                    by_w[k] = 0
+                            u1 = by_w[1] - by_w[0]
+                            u2 = by_w[2] - by_w[0]
+                            start = point - corner_of(corners, 0)
+                            by_w1 += u1
+                            by_w2 += u2
+                            by_w1_offset += u1 * start
+                            by_w2_offset += u2 * start
+                            by_log_area -= u1 * w[1] + u2 * w[2]
+                        by_log_sigma -= by_x * x
+                        # x = sign * offset.norm_sqr() / sigma, and the nearest point's own
+                        # movement along its edge changes the distance by nothing.
+                        pull = by_x * sign * (-2) * inverse_sigma * offset
+                        for k, c in ti.static(ti.ndrange(3, 2)):
+                            by_nearest[k, c] += foot[k] * pull[c]
+            area = cross(ab, ac)
+            smallest = ti.cast(SMALLEST_AREA, dtype)
+            by_ab = ti.Vector([dtype(0.0)] * 2)
+            by_ac = ti.Vector([dtype(0.0)] * 2)
+            if is_solid(corners, dtype):
+                by_ab += by_log_area / area * perpendicular(ac)
+                by_ac -= by_log_area / area * perpendicular(ab)
+            area = ti.select(area > 0, ti.max(area, smallest), ti.min(area, -smallest))
+            by_ab += perpendicular(by_w2_offset) / area
+            by_ac -= perpendicular(by_w1_offset) / area
+            by_start = (by_w1 * perpendicular(ac) - by_w2 * perpendicular(ab)) / area
+            for c in ti.static(range(2)):
+                by_a = -(by_start[c] + by_ab[c] + by_ac[c])
+                sums[chunk, 0 + c] = (by_nearest[0, c] + by_a) * scale[c]
+                sums[chunk, 3 + c] = (by_nearest[1, c] + by_ab[c]) * scale[c]
+                sums[chunk, 6 + c] = (by_nearest[2, c] + by_ac[c]) * scale[c]
+            for k in ti.static(range(3)):
+                sums[chunk, 3 * k + 2] = by_depths[k]
+            sums[chunk, SIGMA_COLUMN] = by_log_sigma * inverse_sigma
+            sums[chunk, GAMMA_COLUMN] = by_log_gamma / item_of(gamma, b)
+            if ti.static(channels > 0):
+                for k, c in ti.static(ti.ndrange(3, channels)):
+                    sums[chunk, GEOMETRY_COLUMNS + channels * k + c] = by_colors[k, c]
+
+    @ti.kernel
+    def add_to_vertices(
+        starts: integers,  # (B * F + 1,), in
+        sums: array2,  # (starts[-1], GEOMETRY_COLUMNS + 3 * channels), in
+        grad_face_vertices: array4,  # (B, F, 3, 3), accumulated
+    ):
+        """Add the chunks of each face up, in order."""
+        for b, f in ti.ndrange(grad_face_vertices.shape[0], grad_face_vertices.shape[1]):
+            face = b * grad_face_vertices.shape[1] + f
+            for chunk in range(starts[face], starts[face + 1]):
+                for k, c in ti.static(ti.ndrange(3, 3)):
+                    grad_face_vertices[b, f, k, c] += sums[chunk, 3 * k + c]
+
+    @ti.kernel
+    def add_to_colors(
+        starts: integers,  # (B * F + 1,), in
+        sums: array2,  # (starts[-1], GEOMETRY_COLUMNS + 3 * channels), in
+        first_channel: ti.i32,
+        grad_face_colors: array4,  # (B or 1, F, 3, C), accumulated
+    ):
+        """Add the chunks of each face up, in order; those of all items where they share colours."""
+        for f in range(grad_face_colors.shape[1]):
+            num_faces = grad_face_colors.shape[1]
+            for b in range((starts.shape[0] - 1) // num_faces):
+                face = b * num_faces + f
+                b_color = ti.min(b, grad_face_colors.shape[0] - 1)
+                for chunk in range(starts[face], starts[face + 1]):
+                    for k, c in ti.static(ti.ndrange(3, max(channels, 1))):
+                        column = GEOMETRY_COLUMNS + channels * k + c
+                        grad_face_colors[b_color, f, k, first_channel + c] += sums[chunk, column]
+
+    @ti.kernel
+    def add_to_softness(
+        starts: integers,  # (B * F + 1,), in
+        column: ti.i32,  # `SIGMA_COLUMN` or `GAMMA_COLUMN`
+        sums: array2,  # (starts[-1], GEOMETRY_COLUMNS + 3 * channels), in
+        grad: array1,  # (B or 1,), accumulated
+    ):
+        """Add all chunks of each item up, in order; of all items where they share the value."""
+        for i in range(grad.shape[0]):
+            faces = (starts.shape[0] - 1) // grad.shape[0]
+            total = dtype(0.0)
+            for chunk in range(starts[i * faces], starts[(i + 1) * faces]):
+                total += sums[chunk, column]
+            grad[i] += total
+
+    return SimpleNamespace(
+        sum_chunks=sum_chunks,
+        add_to_vertices=add_to_vertices,
+        add_to_colors=add_to_colors,
+        add_to_softness=add_to_softness,
+    )
