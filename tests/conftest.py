@@ -1,0 +1,18 @@
+import pytest
+import torch
+
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
+
+
+@pytest.fixture(params=DEVICES)
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """Every device of this machine; those it lacks are skipped, visibly."""
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    return torch.device(request.param)
+
+
+@pytest.fixture
+def rng() -> torch.Generator:
+    """Randomness that is the same in every run and no test can disturb."""
+    return torch.Generator().manual_seed(0)

@@ -1,0 +1,85 @@
+"""Adam against PyTorch's."""
+
+import numpy as np
+import pytest
+import scenes
+import taichi as ti
+import torch
+
+import taichi_softras as sr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"mean_decay": 0.5, "square_decay": 0.9, "smallest": 1e-3}, {"mean_decay": 0.0}],
+    ids=str,
+)
+def test_matches_pytorch(options, rng):
+    starts = [torch.randn(shape, generator=rng, dtype=torch.float64) for shape in ((2, 3, 3), (4,))]
+    arrays = [scenes.to_taichi(x, needs_grad=True) for x in starts]
+    tensors = [x.clone().requires_grad_() for x in starts]
+    ours = sr.Adam(arrays, 0.1, **options)
+    theirs = torch.optim.Adam(
+        tensors,
+        lr=0.1,
+        betas=(options.get("mean_decay", 0.9), options.get("square_decay", 0.999)),
+        eps=options.get("smallest", 1e-8),
+    )
+    for step in range(20):
+        if step == 10:  # as a schedule would
+            ours.learning_rate = theirs.param_groups[0]["lr"] = 0.01
+        for array, tensor in zip(arrays, tensors):
+            grad = scenes.random_like(tensor, rng)
+            array.grad.from_numpy(grad.numpy())
+            tensor.grad = grad
+        ours.step()
+        theirs.step()
+        for array, tensor in zip(arrays, tensors):
+            np.testing.assert_allclose(
+                array.to_numpy(), tensor.detach().numpy(), rtol=1e-12, atol=1e-12
+            )
+
+
+def test_float32_stays_float32():
+    array = sr.from_numpy(np.ones(3, np.float32), needs_grad=True)
+    array.grad.fill(2)
+    sr.Adam([array], 0.5).step()
+    assert array.to_numpy().dtype == np.float32
+    # To its last bits: 1 - 0.999 is to be taken before it is rounded.
+    assert array.to_numpy() == pytest.approx(0.5, abs=1e-6)
+
+
+def test_zero_grad_clears_gradients_only():
+    array = sr.from_numpy(np.ones(3), needs_grad=True)
+    array.grad.fill(2)
+    sr.Adam([array]).zero_grad()
+    assert (array.grad.to_numpy() == 0).all()
+    assert (array.to_numpy() == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"learning_rate": 0.0}, ValueError, "learning_rate must be above 0, got 0.0"),
+        ({"learning_rate": "fast"}, TypeError, "learning_rate must be a number, got 'fast'"),
+        ({"mean_decay": 1.0}, ValueError, "mean_decay must be at least 0 and under 1, got 1.0"),
+        ({"square_decay": -0.1}, ValueError, "square_decay must be at least 0 and under 1"),
+        ({"smallest": 0.0}, ValueError, "smallest must be above 0, got 0.0"),
+        ({"smallest": float("nan")}, ValueError, "smallest must be finite, got nan"),
+    ],
+    ids=str,
+)
+def test_settings_are_checked(options, error, words):
+    array = sr.from_numpy(np.ones(3), needs_grad=True)
+    with pytest.raises(error, match=words):
+        sr.Adam([array], **options)
+
+
+def test_parameters_are_checked():
+    with pytest.raises(TypeError, match=r"parameters\[0\] must be a ti.ndarray, got Tensor"):
+        sr.Adam([torch.zeros(3)])
+    good = sr.from_numpy(np.ones(3), needs_grad=True)
+    with pytest.raises(ValueError, match=r"parameters\[1\] must have a gradient: needs_grad=True"):
+        sr.Adam([good, sr.from_numpy(np.ones(3))])
+    with pytest.raises(TypeError, match=r"parameters\[0\] must be float32 or float64, got int32"):
+        sr.Adam([ti.ndarray(ti.i32, 3)])
