@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from taichi_softras.bridges import apply, array_like, dtype_of, is_array
-from taichi_softras.checks import check_array, check_sizes
+from taichi_softras.checks import check_array, check_items
 from taichi_softras.kernels.cameras import look_at_kernel, perspective_kernel
 from taichi_softras.kernels.vertices import finite_kernel, transform_kernel
 from taichi_softras.operators import Array, KernelOperator
@@ -115,7 +115,7 @@ class LookAtCamera:
             check_array(name, array, ("B or 1", 3), dtype)
         num_cameras = max(x.shape[0] for x in (eye, at, up))
         for name, array in (("eye", eye), ("at", at), ("up", up)):
-            check_sizes(name, array, (num_cameras, 3))
+            check_items(name, array, num_cameras)
         operator = KernelOperator(look_at_kernel(dtype), dtype, ((num_cameras, 4, 4),))
         (view,) = apply(operator, (eye, at, up))
         return view, perspective(array_like(self.fov_degrees, like), aspect)
@@ -159,9 +159,8 @@ def project(vertices: Array, camera: Camera, aspect: float) -> Array:
     check_array("vertices", vertices, ("B or 1", "V", 3))
     view, projection = camera.matrices(vertices, aspect)
     num_items = max(x.shape[0] for x in (vertices, view, projection))
-    check_sizes("vertices", vertices, (num_items, *vertices.shape[1:]))
-    check_sizes("view", view, (num_items, 4, 4))
-    check_sizes("projection", projection, (num_items, 4, 4))
+    for name, array in (("vertices", vertices), ("view", view), ("projection", projection)):
+        check_items(name, array, num_items)
     dtype = dtype_of(vertices)
     shape = (num_items, vertices.shape[1], 3)
     operator = KernelOperator(

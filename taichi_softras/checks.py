@@ -82,6 +82,18 @@ def check_sizes(name: str, array: Array, sizes: Sequence[int]) -> None:
         raise ValueError(f"{name} must have shape ({wanted}), got {tuple(array.shape)}")
 
 
+def check_items(name: str, array: Array, num_items: int) -> None:
+    """Check that an array has as many items as needed, or 1, which stands for all.
+
+    Raises:
+        ValueError: If it has not.
+    """
+    if array.shape[0] not in (1, num_items):
+        first = str(num_items) if num_items == 1 else f"{num_items} or 1"
+        wanted = ", ".join([first, *map(str, array.shape[1:])])
+        raise ValueError(f"{name} must have shape ({wanted}), got {tuple(array.shape)}")
+
+
 def _name(dtype: Any) -> str:
     names = {ti.f32: "float32", ti.f64: "float64", ti.i32: "int32", ti.i64: "int64"}
     return names.get(dtype, str(dtype))

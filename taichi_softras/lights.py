@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from taichi_softras.bridges import apply, array_like, dtype_of, is_array
-from taichi_softras.checks import check_array, check_faces, check_sizes
+from taichi_softras.checks import check_array, check_faces, check_items
 from taichi_softras.kernels.vertices import (
     finite_kernel,
     lambert_kernel,
@@ -68,8 +68,8 @@ def vertex_normals(vertices: Array, faces: Array) -> Array:
     num_items = vertices.shape[0]
     if len(faces.shape) == 3:
         num_items = max(num_items, faces.shape[0])
-        check_sizes("faces", faces, (num_items, *faces.shape[1:]))
-    check_sizes("vertices", vertices, (num_items, *vertices.shape[1:]))
+        check_items("faces", faces, num_items)
+    check_items("vertices", vertices, num_items)
     dtype = dtype_of(vertices)
     shapes = ((num_items, *vertices.shape[1:]),)
     add = KernelOperator(
@@ -108,13 +108,18 @@ def shade(colors: Array, normals: Array, light: Light) -> Array:
         for name, value in vars(light).items()
     }
     num_items = max(x.shape[0] for x in (colors, normals, *parts.values()))
-    for name, array in {"colors": colors, "normals": normals}.items():
-        check_sizes(name, array, (num_items, *array.shape[1:]))
     for name, array in parts.items():
         check_array(name, array, ("B or 1", 3), dtype)
-        check_sizes(name, array, (num_items, 3))
+    for name, array in {"colors": colors, "normals": normals, **parts}.items():
+        check_items(name, array, num_items)
     shape = (num_items, colors.shape[1], 3)
-    operator = KernelOperator(lambert_kernel(dtype), dtype, (shape,))
+    operator = KernelOperator(
+        lambert_kernel(dtype),
+        dtype,
+        (shape,),
+        mask_kernel=finite_kernel(dtype),
+        mask_shape=tuple(colors.shape[:2]),
+    )
     (lit,) = apply(
         operator, (colors, normals, parts["ambient"], parts["diffuse"], parts["direction"])
     )

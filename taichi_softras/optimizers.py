@@ -77,10 +77,11 @@ class Adam:
         if impl.get_runtime().target_tape is not None:
             raise RuntimeError("step must be called after the tape has been left, not inside it")
         self._steps += 1
+        gains = [1 - decay for decay in self._decays]
         weights = [1 - decay**self._steps for decay in self._decays]
         with LAUNCH_LOCK:
             for values, means, squares in zip(self._parameters, self._means, self._squares):
                 adam_kernel(values.dtype)(
                     *(values, values.grad, means, squares),
-                    *(self.learning_rate, *self._decays, *weights, self._smallest),
+                    *(self.learning_rate, *self._decays, *gains, *weights, self._smallest),
                 )

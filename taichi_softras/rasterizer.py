@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from taichi_softras.bridges import apply, array_like, dtype_of, is_array
-from taichi_softras.checks import check_array, check_sizes
+from taichi_softras.checks import check_array, check_items, check_sizes
 from taichi_softras.operators import Array
 from taichi_softras.operators.rasterize import RasterizeOperator
 from taichi_softras.settings import RasterizerSettings
@@ -33,9 +33,10 @@ def rasterize(
     Args:
         face_vertices: (B, F, 3, 3), each corner's x and y in NDC (x right, y up, -1 to 1 over the
             image whatever its shape) and depth along the view axis, positive in front of the
-            camera. float32 or float64. A face with a corner that is not finite, or not in front
-            of the camera, is left out; so is one with a colour that is not finite. One without
-            area is all border: it covers at most half of a pixel.
+            camera. float32 or float64. A face with a corner that is not finite, not in front of
+            the camera (depth above 2^-40), or farther than 2^40 from the image, is left out; so
+            is one with a colour that is not finite. One without area is all border: it covers at
+            most half of a pixel.
         face_colors: (B or 1, F, 3, C), colours of the corners, any number of channels.
         settings: Size of the image, and how faces become pixels.
         background: Colour where no face is: a number, C numbers, or an array (B or 1, H or 1,
@@ -135,6 +136,6 @@ def _softness(
         if given is None:
             given = array_like([getattr(settings, name)], face_vertices)
         check_array(name, given, ("B or 1",), dtype_of(face_vertices))
-        check_sizes(name, given, (face_vertices.shape[0],))
+        check_items(name, given, face_vertices.shape[0])
         arrays.append(given)
     return arrays

@@ -4,7 +4,7 @@ from typing import Any
 
 from taichi_softras.bridges import apply, dtype_of
 from taichi_softras.cameras import Camera, project
-from taichi_softras.checks import check_array, check_faces, check_sizes
+from taichi_softras.checks import check_array, check_faces, check_items
 from taichi_softras.kernels.vertices import gather_kernel
 from taichi_softras.lights import Light, shade, vertex_normals
 from taichi_softras.operators import Array, KernelOperator
@@ -103,8 +103,8 @@ def gather(values: Array, faces: Array) -> Array:
     num_items = values.shape[0]
     if len(faces.shape) == 3:
         num_items = max(num_items, faces.shape[0])
-        check_sizes("faces", faces, (num_items, *faces.shape[1:]))
-    check_sizes("values", values, (num_items, *values.shape[1:]))
+        check_items("faces", faces, num_items)
+    check_items("values", values, num_items)
     dtype = dtype_of(values)
     shape = (num_items, faces.shape[-2], 3, values.shape[2])
     (corners,) = apply(KernelOperator(gather_kernel(dtype), dtype, (shape,)), (values, faces))

@@ -19,7 +19,8 @@ class RasterizerSettings:
         gamma: Softness of occlusion, in units of depth over ``far - near``. Above 0.
         eps: Where the background stands in the softmax over depths: ``(far - depth) / (far -
             near)`` of a face that weighs as much as the background.
-        coverage_cutoff: Coverage under which a face is skipped. Above 0, under 1/2.
+        coverage_cutoff: Coverage under which a face is skipped. Above 0, under 1/2; in float32 one
+            under 1e-34 counts as that.
         perspective_correct: Whether colours are interpolated with 1/depth, as a camera sees a
             coloured plane, or affinely in the image, as SoftRas does.
         cull_backfaces: Whether faces turned away from the camera (clockwise in the image) are

@@ -95,7 +95,7 @@ def _leaf(tensor: torch.Tensor, grad: torch.Tensor | None) -> torch.Tensor:
     leaf = tensor.detach().contiguous()
     if grad is not None:
         leaf.requires_grad_()
-        leaf.grad = grad.contiguous()
+        leaf.grad = grad.detach().contiguous()
     return leaf
 
 

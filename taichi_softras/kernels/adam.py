@@ -19,6 +19,8 @@ def adam_kernel(dtype):
         learning_rate: dtype,
         mean_decay: dtype,
         square_decay: dtype,
+        mean_gain: dtype,  # 1 - mean_decay, before it was rounded
+        square_gain: dtype,  # likewise
         mean_weight: dtype,  # 1 - mean_decay ** step: undoes the bias of a start from zero
         square_weight: dtype,  # likewise
         smallest: dtype,
@@ -30,8 +32,8 @@ def adam_kernel(dtype):
         """
         for i in ti.grouped(values):
             gradient = gradients[i]
-            mean = mean_decay * means[i] + (1 - mean_decay) * gradient
-            square = square_decay * squares[i] + (1 - square_decay) * gradient * gradient
+            mean = mean_decay * means[i] + mean_gain * gradient
+            square = square_decay * squares[i] + square_gain * gradient * gradient
             means[i] = mean
             squares[i] = square
             root = ti.sqrt(square / square_weight) + smallest

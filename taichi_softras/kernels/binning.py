@@ -10,24 +10,42 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.kernels.geometry import (
+    LARGEST_COORDINATE,
+    SMALLEST_DEPTH,
     double_area,
+    inverse,
+    inverse_lengths_sq,
     is_finite,
+    is_solid,
     isotropic_scale,
     load_corners,
+    weight_slopes,
 )
 from taichi_softras.kernels.variant import Variant
 
 
 @ti.func
-def first_pixel(x, size):
+def first_pixel(x, size, dtype: ti.template()):
     """Index of the first pixel of ``size`` whose centre is at ``x`` or beyond; NDC, increasing."""
-    return ti.cast(ti.math.clamp(ti.ceil(((x + 1) * size - 1) / 2), 0, size), ti.i32)
+    return ti.cast(
+        ti.math.clamp(ti.ceil(((x + 1) * size - 1) / ti.cast(2, dtype)), 0, size), ti.i32
+    )
 
 
 @ti.func
-def last_pixel(x, size):
+def last_pixel(x, size, dtype: ti.template()):
     """Index of the last pixel of ``size`` whose centre is at ``x`` or before; NDC, increasing."""
-    return ti.cast(ti.math.clamp(ti.floor(((x + 1) * size - 1) / 2), -1, size - 1), ti.i32)
+    return ti.cast(
+        ti.math.clamp(ti.floor(((x + 1) * size - 1) / ti.cast(2, dtype)), -1, size - 1), ti.i32
+    )
+
+
+@ti.func
+def is_in_box(boxes: ti.template(), b, f, row, col):
+    """Tell whether a pixel is one of those that a face can reach."""
+    down = row - boxes[b, f, 0]
+    right = col - boxes[b, f, 1]
+    return down >= 0 and down < boxes[b, f, 2] and right >= 0 and right < boxes[b, f, 3]
 
 
 @ti.func
@@ -42,6 +60,39 @@ def tile_range(boxes: ti.template(), b, f, tile_size):
     if rows * cols == 0:
         last = first - 1
     return first, last
+
+
+RECORD_SIZE = 17
+"""Numbers that drawing needs of a face: corners, 1/depths, slopes, 1/lengths, and solid or not."""
+
+
+@ti.func
+def store_record(records: ti.template(), b, f, corners, depths, dtype: ti.template()):
+    """Write what drawing needs of a face, so that it isn't computed again in every pixel."""
+    slopes = weight_slopes(corners, dtype)
+    lengths = inverse_lengths_sq(corners, dtype)
+    for k, c in ti.static(ti.ndrange(3, 2)):
+        records[b, f, 2 * k + c] = corners[k, c]
+    for k in ti.static(range(3)):
+        records[b, f, 6 + k] = inverse(depths[k], dtype)
+        records[b, f, 13 + k] = lengths[k]
+    for k, c in ti.static(ti.ndrange(2, 2)):
+        records[b, f, 9 + 2 * k + c] = slopes[k, c]
+    records[b, f, 16] = ti.select(is_solid(corners, dtype), 1, 0)
+
+
+@ti.func
+def load_record(records: ti.template(), b, f):
+    """Read what `store_record` wrote.
+
+    Returns:
+        Corners, 1/depths, `weight_slopes`, `inverse_lengths_sq`, and whether the face is solid.
+    """
+    corners = ti.Matrix([[records[b, f, 2 * k + c] for c in range(2)] for k in range(3)])
+    inverse_depths = ti.Vector([records[b, f, 6 + k] for k in range(3)])
+    slopes = ti.Matrix([[records[b, f, 9 + 2 * k + c] for c in range(2)] for k in range(2)])
+    inverse_lengths = ti.Vector([records[b, f, 13 + k] for k in range(3)])
+    return corners, inverse_depths, slopes, inverse_lengths, records[b, f, 16] > 0
 
 
 @functools.cache
@@ -61,8 +112,9 @@ def box_kernel(variant: Variant):
         width: ti.i32,
         cull_backfaces: ti.i32,
         boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B, F, 4) row, col, rows, cols, out
+        records: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, F, RECORD_SIZE), out
     ):
-        """Find the pixels where a face's coverage can reach the cut-off.
+        """Find the pixels where a face's coverage can reach the cut-off, and what to know of it.
 
         A face that must not be drawn gets an empty box: one that is not finite, in position or
         colour, that has a corner at or behind the camera, that lies outside the depth range, or
@@ -71,7 +123,9 @@ def box_kernel(variant: Variant):
         for b, f in ti.ndrange(face_vertices.shape[0], face_vertices.shape[1]):
             finite = True
             for k, c in ti.static(ti.ndrange(3, 3)):
-                finite = finite and is_finite(face_vertices[b, f, k, c])
+                coordinate = face_vertices[b, f, k, c]
+                finite = finite and is_finite(coordinate)
+                finite = finite and ti.abs(coordinate) < ti.cast(LARGEST_COORDINATE, dtype)
             if ti.static(variant.channels > 0):
                 b_color = ti.min(b, face_colors.shape[0] - 1)
                 for c in range(face_colors.shape[3]):
@@ -84,15 +138,24 @@ def box_kernel(variant: Variant):
             if finite:
                 scale = isotropic_scale(height, width, dtype)
                 corners, depths = load_corners(face_vertices, b, f, scale)
-                drawn = depths.min() > 0 and depths.max() >= near and depths.min() <= far
+                drawn = (
+                    depths.min() > ti.cast(SMALLEST_DEPTH, dtype)
+                    and depths.max() >= near
+                    and depths.min() <= far
+                )
                 if drawn and not (cull_backfaces and double_area(corners) <= 0):
+                    store_record(records, b, f, corners, depths, dtype)
                     radius = ti.sqrt(sigma[ti.min(b, sigma.shape[0] - 1)] * cutoff_logit)
                     xs = ti.Vector([corners[0, 0], corners[1, 0], corners[2, 0]])
                     ys = ti.Vector([corners[0, 1], corners[1, 1], corners[2, 1]])
-                    col = first_pixel((xs.min() - radius) / scale[0], width)
-                    cols = ti.max(last_pixel((xs.max() + radius) / scale[0], width) + 1 - col, 0)
-                    row = first_pixel(-(ys.max() + radius) / scale[1], height)
-                    rows = ti.max(last_pixel((radius - ys.min()) / scale[1], height) + 1 - row, 0)
+                    col = first_pixel((xs.min() - radius) / scale[0], width, dtype)
+                    cols = ti.max(
+                        last_pixel((xs.max() + radius) / scale[0], width, dtype) + 1 - col, 0
+                    )
+                    row = first_pixel(-(ys.max() + radius) / scale[1], height, dtype)
+                    rows = ti.max(
+                        last_pixel((radius - ys.min()) / scale[1], height, dtype) + 1 - row, 0
+                    )
             boxes[b, f, 0] = row
             boxes[b, f, 1] = col
             boxes[b, f, 2] = rows * ti.min(cols, 1)

@@ -6,14 +6,16 @@
 
 import taichi as ti
 
+from taichi_softras.kernels.geometry import inverse
+
 
 @ti.func
-def coverage(x):
+def coverage(x, dtype: ti.template()):
     """Probability that a face covers a pixel: the sigmoid of ``x``.
 
     Callers have skipped ``x`` below the cut-off, so that ``exp(-x)`` cannot overflow.
     """
-    return 1 / (1 + ti.exp(-x))
+    return inverse(1 + ti.exp(-x), dtype)
 
 
 @ti.func

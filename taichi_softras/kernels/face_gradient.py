@@ -17,17 +17,18 @@ import taichi as ti
 
 from taichi_softras.kernels.coverage import coverage
 from taichi_softras.kernels.geometry import (
-    SMALLEST_AREA,
     barycentric,
     clip_barycentric,
     corner_of,
-    cross,
-    is_inside,
+    divisible_area,
+    inverse,
+    inverse_lengths_sq,
     is_solid,
     isotropic_scale,
     load_corners,
     nearest_on_edge,
     pixel_center,
+    weight_slopes,
 )
 from taichi_softras.kernels.rasterize import (
     alpha_at,
@@ -41,6 +42,9 @@ from taichi_softras.kernels.variant import Variant
 CHUNK_PIXELS = 1024
 """Pixels that one thread looks at, at most, before it takes the next chunk."""
 
+HIDDEN_LOGIT = {ti.f32: 50.0, ti.f64: 100.0}
+"""Logit by which a face is so far behind that its colour has no weight: exp(-50) is 2e-22."""
+
 SIGMA_COLUMN = 9
 GAMMA_COLUMN = 10
 GEOMETRY_COLUMNS = 11
@@ -53,9 +57,16 @@ def num_columns(channels: int) -> int:
 
 
 @ti.func
+def rows_per_chunk(boxes: ti.template(), b, f):
+    """How many rows of a face's box make a chunk."""
+    return ti.max(CHUNK_PIXELS // ti.max(boxes[b, f, 3], 1), 1)
+
+
+@ti.func
 def num_chunks(boxes: ti.template(), b, f):
-    """How many chunks the pixels of a face's box make."""
-    return (boxes[b, f, 2] * boxes[b, f, 3] + CHUNK_PIXELS - 1) // CHUNK_PIXELS
+    """How many chunks, of whole rows, the pixels of a face's box make."""
+    rows = rows_per_chunk(boxes, b, f)
+    return (boxes[b, f, 2] + rows - 1) // rows
 
 
 @functools.cache
@@ -86,13 +97,7 @@ def chunk_kernels() -> SimpleNamespace:
 
 
 @ti.func
-def perpendicular(v):
-    """Turn a plane vector: ``cross(u, v)`` is ``u`` dotted with the result."""
-    return ti.Vector([v[1], -v[0]])
-
-
-@ti.func
-def nearest_edge(point, corners, dtype: ti.template()):
+def nearest_edge(point, corners, inverse_lengths):
     """Find the point of a face's border nearest to ``point``.
 
     Returns:
@@ -101,20 +106,37 @@ def nearest_edge(point, corners, dtype: ti.template()):
     a = corner_of(corners, 0)
     b = corner_of(corners, 1)
     c = corner_of(corners, 2)
-    t = nearest_on_edge(point, a, b, dtype)
+    t = nearest_on_edge(point - a, b - a, inverse_lengths[0])
     offset = point - a - t * (b - a)
     weights = ti.Vector([1 - t, t, 0 * t])
-    t = nearest_on_edge(point, b, c, dtype)
+    t = nearest_on_edge(point - b, c - b, inverse_lengths[1])
     other = point - b - t * (c - b)
     if other.norm_sqr() < offset.norm_sqr():
         offset = other
         weights = ti.Vector([0 * t, 1 - t, t])
-    t = nearest_on_edge(point, c, a, dtype)
+    t = nearest_on_edge(point - c, a - c, inverse_lengths[2])
     other = point - c - t * (a - c)
     if other.norm_sqr() < offset.norm_sqr():
         offset = other
         weights = ti.Vector([t, 0 * t, 1 - t])
     return offset, weights
+
+
+@ti.func
+def through_clip(by_clipped, clipped, w):
+    """Derivatives by the second and third barycentric coordinate, the first being what they leave.
+
+    Args:
+        by_clipped: Derivatives by the clipped, renormalised coordinates.
+        clipped: Those coordinates.
+        w: The coordinates before clipping.
+    """
+    total = ti.min(ti.max(w, 0), 1).sum()
+    by_w = (by_clipped - by_clipped.dot(clipped)) / total
+    for k in ti.static(range(3)):
+        if w[k] < 0 or w[k] > 1:
+            by_w[k] = 0
+    return ti.Vector([by_w[1] - by_w[0], by_w[2] - by_w[0]])
 
 
 @functools.cache
@@ -129,6 +151,23 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
     array4 = ti.types.ndarray(dtype=dtype, ndim=4, needs_grad=False)
     image_type = ti.types.ndarray(dtype=dtype, ndim=image_ndim, needs_grad=False)
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
+
+    @ti.func
+    def load_colors(face_colors: ti.template(), b, f, first_channel):
+        """Load the colours of a face's corners, one corner a row."""
+        b_color = ti.min(b, face_colors.shape[0] - 1)
+        colors = ti.Matrix([[dtype(0.0)] * max(channels, 1)] * 3)
+        for k, c in ti.static(ti.ndrange(3, channels)):
+            colors[k, c] = face_colors[b_color, f, k, first_channel + c]
+        return colors
+
+    @ti.func
+    def interpolation_weights(w, inverse_depths, depth):
+        """Weights of a face's corners in the colour seen at clipped coordinates ``w``."""
+        weights = w
+        if ti.static(variant.perspective_correct):
+            weights = w * inverse_depths * depth
+        return weights
 
     @ti.kernel
     def sum_chunks(
@@ -159,107 +198,101 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
             f = face % face_vertices.shape[1]
             scale = isotropic_scale(height, width, dtype)
             corners, depths = load_corners(face_vertices, b, f, scale)
-            inverse_sigma = 1 / item_of(sigma, b)
-            rate = depth_rate(item_of(gamma, b), near, far)
-            ab = corner_of(corners, 1) - corner_of(corners, 0)
-            ac = corner_of(corners, 2) - corner_of(corners, 0)
+            inverse_depths = inverse(depths, dtype)
+            slopes = weight_slopes(corners, dtype)
+            lengths = inverse_lengths_sq(corners, dtype)
+            solid = is_solid(corners, dtype)
+            colors = load_colors(face_colors, b, f, first_channel)
+            inverse_sigma = inverse(item_of(sigma, b), dtype)
+            rate = depth_rate(item_of(gamma, b), near, far, dtype)
             # Sums over pixels; the names say what they are derivatives by.
             by_nearest = ti.Matrix([[dtype(0.0)] * 2] * 3)  # by the border's nearest point
             by_depths = ti.Vector([dtype(0.0)] * 3)
-            by_w1 = dtype(0.0)
-            by_w2 = dtype(0.0)
-            by_w1_offset = ti.Vector([dtype(0.0)] * 2)
-            by_w2_offset = ti.Vector([dtype(0.0)] * 2)
+            by_w = ti.Vector([dtype(0.0)] * 2)  # by the second and third barycentric coordinate
+            by_w_start = ti.Matrix([[dtype(0.0)] * 2] * 2)  # those, times the pixel's position
             by_log_area = dtype(0.0)
             by_log_sigma = dtype(0.0)
             by_log_gamma = dtype(0.0)
             by_colors = ti.Matrix([[dtype(0.0)] * max(channels, 1)] * 3)
-            first = (chunk - starts[face]) * CHUNK_PIXELS
-            last = ti.min(first + CHUNK_PIXELS, boxes[b, f, 2] * boxes[b, f, 3])
-            for pixel in range(first, last):
-                row = boxes[b, f, 0] + pixel // boxes[b, f, 3]
-                col = boxes[b, f, 1] + pixel % boxes[b, f, 3]
-                point = pixel_center(row, col, height, width, dtype)
-                w = barycentric(point, corners, dtype)
-                offset, foot = nearest_edge(point, corners, dtype)
-                sign = ti.select(is_inside(corners, w, dtype), 1, -1)
-                x = sign * offset.norm_sqr() * inverse_sigma
-                if x > -cutoff_logit:
-                    clipped = clip_barycentric(w)
-                    depth = fragment_depth(clipped, depths)
-                    if near <= depth and depth <= far:
-                        cover = coverage(x)
-                        by_x = dtype(0.0)
-                        if with_alpha:
-                            by_x = (
-                                alpha_at(grad_image, b, row, col)
-                                * (1 - alpha_at(image, b, row, col))
-                                * cover
-                            )
-                        if ti.static(channels > 0):
-                            behind = (depth - nearest_depth[b, row, col]) * rate
-                            weight = (
-                                cover
-                                * depth_weight(depth, nearest_depth[b, row, col], rate)
-                                / weight_sum[b, row, col]
-                            )
-                            weights = clipped
-                            if ti.static(variant.perspective_correct):
-                                weights = clipped / depths * depth
-                            by_weights = ti.Vector([dtype(0.0)] * 3)
-                            gain = dtype(0.0)
-                            for c in ti.static(range(channels)):
-                                channel = first_channel + c
-                                grad = grad_image[b, row, col, channel] * weight
-                                b_color = ti.min(b, face_colors.shape[0] - 1)
-                                for k in ti.static(range(3)):
-                                    by_weights[k] += grad * face_colors[b_color, f, k, channel]
-                                    by_colors[k, c] += grad * weights[k]
-                                gain -= grad * image[b, row, col, channel]
-                            by_color = weights.dot(by_weights)
-                            gain += by_color
-                            by_x += gain * (1 - cover)
-                            by_log_gamma += gain * behind
-                            by_depth = -gain * rate
-                            by_clipped = by_weights
-                            if ti.static(variant.perspective_correct):
-                                by_depth += by_color / depth
-                                by_clipped = by_weights / depths * depth
-                                by_depths -= by_weights * weights / depths
-                            # depth = 1 / (clipped / depths).sum()
-                            by_depths += by_depth * depth * depth * clipped / (depths * depths)
-                            by_clipped -= by_depth * depth * depth / depths
-                            # clipped = clip(w) / clip(w).sum()
-                            total = ti.min(ti.max(w, 0), 1).sum()
-                            by_w = (by_clipped - by_clipped.dot(clipped)) / total
-                            for k in ti.static(range(3)):
-                                if w[k] < 0 or w[k] > 1:
-                                    by_w[k] = 0
-                            u1 = by_w[1] - by_w[0]
-                            u2 = by_w[2] - by_w[0]
-                            start = point - corner_of(corners, 0)
-                            by_w1 += u1
-                            by_w2 += u2
-                            by_w1_offset += u1 * start
-                            by_w2_offset += u2 * start
-                            by_log_area -= u1 * w[1] + u2 * w[2]
-                        by_log_sigma -= by_x * x
-                        # x = sign * offset.norm_sqr() / sigma, and the nearest point's own
-                        # movement along its edge changes the distance by nothing.
-                        pull = by_x * sign * (-2) * inverse_sigma * offset
-                        for k, c in ti.static(ti.ndrange(3, 2)):
-                            by_nearest[k, c] += foot[k] * pull[c]
-            area = cross(ab, ac)
-            smallest = ti.cast(SMALLEST_AREA, dtype)
-            by_ab = ti.Vector([dtype(0.0)] * 2)
-            by_ac = ti.Vector([dtype(0.0)] * 2)
-            if is_solid(corners, dtype):
-                by_ab += by_log_area / area * perpendicular(ac)
-                by_ac -= by_log_area / area * perpendicular(ab)
-            area = ti.select(area > 0, ti.max(area, smallest), ti.min(area, -smallest))
-            by_ab += perpendicular(by_w2_offset) / area
-            by_ac -= perpendicular(by_w1_offset) / area
-            by_start = (by_w1 * perpendicular(ac) - by_w2 * perpendicular(ab)) / area
+            rows = rows_per_chunk(boxes, b, f)
+            first_row = boxes[b, f, 0] + (chunk - starts[face]) * rows
+            last_row = ti.min(first_row + rows, boxes[b, f, 0] + boxes[b, f, 2])
+            for row in range(first_row, last_row):
+                for col in range(boxes[b, f, 1], boxes[b, f, 1] + boxes[b, f, 3]):
+                    by_alpha = dtype(0.0)
+                    if with_alpha:
+                        by_alpha = alpha_at(grad_image, b, row, col) * (
+                            1 - alpha_at(image, b, row, col)
+                        )
+                    seen = False
+                    if ti.static(channels > 0):
+                        closest = depths.min() - nearest_depth[b, row, col]
+                        seen = closest * rate < ti.static(HIDDEN_LOGIT[dtype])
+                    if seen or by_alpha != 0:
+                        point = pixel_center(row, col, height, width, dtype)
+                        start = point - corner_of(corners, 0)
+                        w = barycentric(start, slopes)
+                        offset, foot = nearest_edge(point, corners, lengths)
+                        sign = ti.select(solid and w.min() > 0, 1, -1)
+                        x = sign * offset.norm_sqr() * inverse_sigma
+                        if x > -cutoff_logit:
+                            clipped = clip_barycentric(w)
+                            depth = fragment_depth(clipped, inverse_depths, dtype)
+                            if near <= depth and depth <= far:
+                                cover = coverage(x, dtype)
+                                by_x = by_alpha * cover
+                                if ti.static(channels > 0):
+                                    if seen:
+                                        nearest = nearest_depth[b, row, col]
+                                        weight = (
+                                            cover
+                                            * depth_weight(depth, nearest, rate)
+                                            / weight_sum[b, row, col]
+                                        )
+                                        weights = interpolation_weights(
+                                            clipped, inverse_depths, depth
+                                        )
+                                        by_weights = ti.Vector([dtype(0.0)] * 3)
+                                        gain = dtype(0.0)
+                                        for c in ti.static(range(channels)):
+                                            channel = first_channel + c
+                                            grad = grad_image[b, row, col, channel] * weight
+                                            for k in ti.static(range(3)):
+                                                by_weights[k] += grad * colors[k, c]
+                                                by_colors[k, c] += grad * weights[k]
+                                            gain -= grad * image[b, row, col, channel]
+                                        by_color = weights.dot(by_weights)
+                                        gain += by_color
+                                        by_x += gain * (1 - cover)
+                                        by_log_gamma += gain * (depth - nearest) * rate
+                                        by_depth = -gain * rate
+                                        by_clipped = by_weights
+                                        if ti.static(variant.perspective_correct):
+                                            by_depth += by_color / depth
+                                            by_clipped = by_weights * inverse_depths * depth
+                                            by_depths -= by_weights * weights * inverse_depths
+                                        # depth = 1 / (clipped / depths).sum()
+                                        by_mean = by_depth * depth * depth * inverse_depths
+                                        by_depths += by_mean * clipped * inverse_depths
+                                        by_clipped -= by_mean
+                                        u = through_clip(by_clipped, clipped, w)
+                                        by_w += u
+                                        by_w_start += u.outer_product(start)
+                                        by_log_area -= u[0] * w[1] + u[1] * w[2]
+                                by_log_sigma -= by_x * x
+                                # x = sign * offset.norm_sqr() / sigma, and the nearest point's
+                                # own sliding along its edge changes the distance by nothing.
+                                pull = by_x * sign * (-2) * inverse_sigma * offset
+                                by_nearest += foot.outer_product(pull)
+            inverse_area = inverse(divisible_area(corners, dtype), dtype)
+            slope1 = ti.Vector([slopes[0, 0], slopes[0, 1]])
+            slope2 = ti.Vector([slopes[1, 0], slopes[1, 1]])
+            by_start = by_w[0] * slope1 + by_w[1] * slope2
+            by_ab = ti.Vector([by_w_start[1, 1], -by_w_start[1, 0]]) * inverse_area
+            by_ac = ti.Vector([-by_w_start[0, 1], by_w_start[0, 0]]) * inverse_area
+            if solid:
+                by_ab += by_log_area * slope1
+                by_ac += by_log_area * slope2
             for c in ti.static(range(2)):
                 by_a = -(by_start[c] + by_ab[c] + by_ac[c])
                 sums[chunk, 0 + c] = (by_nearest[0, c] + by_a) * scale[c]

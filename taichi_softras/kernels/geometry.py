@@ -3,8 +3,9 @@
 Every function takes its precision from its arguments, so one definition serves float32
 rendering and float64 gradient checks. For that to hold no literal may bring a type of its own:
 Taichi gives a bare ``0.5`` the precision chosen at ``ti.init``. Integers promote to the other
-operand's type, so formulas are written with integers, and the few constants that are not
-integers are cast to a ``dtype`` argument. They are powers of two, exact in every type.
+operand's type, so formulas are written with integers; but not in divisions, for which there is
+`inverse`. The few constants that are not integers are cast to a ``dtype`` argument. They are
+powers of two, exact in every type.
 """
 
 import taichi as ti
@@ -14,6 +15,19 @@ SMALLEST_LENGTH_SQ = 2.0**-60
 
 SMALLEST_AREA = 2.0**-33
 """Twice the area under which a face has no inside, in NDC units squared."""
+
+
+SMALLEST_DEPTH = 2.0**-40
+"""Depth under which a corner counts as in the plane of the camera."""
+
+LARGEST_COORDINATE = 2.0**40
+"""Distance from the image, in NDC units, beyond which a corner counts as infinitely far."""
+
+
+@ti.func
+def inverse(x, dtype: ti.template()):
+    """One over ``x``, in its own precision: an integer divided would bring that of ``ti.init``."""
+    return ti.cast(1, dtype) / x
 
 
 @ti.func
@@ -33,8 +47,8 @@ def isotropic_scale(height, width, dtype: ti.template()):
 @ti.func
 def pixel_center(row, col, height, width, dtype: ti.template()):
     """Locate the centre of a pixel, in isotropic NDC: x right, y up."""
-    x = ti.cast(2 * col + 1, dtype) / width - 1
-    y = 1 - ti.cast(2 * row + 1, dtype) / height
+    x = ti.cast(2 * col + 1, dtype) / ti.cast(width, dtype) - 1
+    y = 1 - ti.cast(2 * row + 1, dtype) / ti.cast(height, dtype)
     return ti.Vector([x, y]) * isotropic_scale(height, width, dtype)
 
 
@@ -74,20 +88,32 @@ def double_area(corners):
 
 
 @ti.func
-def barycentric(point, corners, dtype: ti.template()):
-    """Barycentric coordinates of ``point``: three weights that sum to 1.
-
-    A face of less than `SMALLEST_AREA` is given that area, so that they stay finite.
-    """
+def divisible_area(corners, dtype: ti.template()):
+    """`double_area` of a face, or `SMALLEST_AREA` with its sign if it is less."""
     smallest = ti.cast(SMALLEST_AREA, dtype)
-    a = corner_of(corners, 0)
-    ab = corner_of(corners, 1) - a
-    ac = corner_of(corners, 2) - a
-    offset = point - a
-    area = cross(ab, ac)
-    area = ti.select(area > 0, ti.max(area, smallest), ti.min(area, -smallest))
-    w1 = cross(offset, ac) / area
-    w2 = cross(ab, offset) / area
+    area = double_area(corners)
+    return ti.select(area > 0, ti.max(area, smallest), ti.min(area, -smallest))
+
+
+@ti.func
+def weight_slopes(corners, dtype: ti.template()):
+    """How fast a face's second and third barycentric coordinates grow: their gradients, as rows."""
+    inverse_area = inverse(divisible_area(corners, dtype), dtype)
+    ab = corner_of(corners, 1) - corner_of(corners, 0)
+    ac = corner_of(corners, 2) - corner_of(corners, 0)
+    return ti.Matrix([[ac[1], -ac[0]], [-ab[1], ab[0]]]) * inverse_area
+
+
+@ti.func
+def barycentric(start, slopes):
+    """Barycentric coordinates of a point: three weights that sum to 1.
+
+    Args:
+        start: The point, relative to the face's first corner.
+        slopes: `weight_slopes` of the face.
+    """
+    w1 = start[0] * slopes[0, 0] + start[1] * slopes[0, 1]
+    w2 = start[0] * slopes[1, 0] + start[1] * slopes[1, 1]
     return ti.Vector([1 - w1 - w2, w1, w2])
 
 
@@ -102,21 +128,44 @@ def clip_barycentric(w):
 
 
 @ti.func
-def nearest_on_edge(point, start, end, dtype: ti.template()):
-    """How far along the segment from ``start`` to ``end`` its point nearest to ``point`` is.
-
-    From 0, at ``start``, to 1. It is 0 on a segment of no length.
-    """
-    edge = end - start
-    length_sq = ti.max(edge.norm_sqr(), ti.cast(SMALLEST_LENGTH_SQ, dtype))
-    return ti.min(ti.max((point - start).dot(edge) / length_sq, 0), 1)
+def inverse_length_sq(edge, dtype: ti.template()):
+    """One over the squared length of an edge; of one that is a point, a large number."""
+    return inverse(ti.max(edge.norm_sqr(), ti.cast(SMALLEST_LENGTH_SQ, dtype)), dtype)
 
 
 @ti.func
-def edge_distance_sq(point, start, end, dtype: ti.template()):
+def inverse_lengths_sq(corners, dtype: ti.template()):
+    """`inverse_length_sq` of a face's three edges, each from a corner to the next."""
+    a = corner_of(corners, 0)
+    b = corner_of(corners, 1)
+    c = corner_of(corners, 2)
+    return ti.Vector(
+        [
+            inverse_length_sq(b - a, dtype),
+            inverse_length_sq(c - b, dtype),
+            inverse_length_sq(a - c, dtype),
+        ]
+    )
+
+
+@ti.func
+def nearest_on_edge(offset, edge, inverse_length_sq):
+    """How far along an edge its point nearest to another point is: 0 at the start, 1 at the end.
+
+    Args:
+        offset: The other point, relative to the start of the edge.
+        edge: From its start to its end.
+        inverse_length_sq: One over its squared length.
+    """
+    return ti.min(ti.max(offset.dot(edge) * inverse_length_sq, 0), 1)
+
+
+@ti.func
+def edge_distance_sq(point, start, end, inverse_length_sq):
     """Squared distance from ``point`` to the segment from ``start`` to ``end``."""
-    t = nearest_on_edge(point, start, end, dtype)
-    return (point - start - t * (end - start)).norm_sqr()
+    offset = point - start
+    edge = end - start
+    return (offset - nearest_on_edge(offset, edge, inverse_length_sq) * edge).norm_sqr()
 
 
 @ti.func
@@ -126,20 +175,14 @@ def is_solid(corners, dtype: ti.template()):
 
 
 @ti.func
-def is_inside(corners, w, dtype: ti.template()):
-    """Tell whether a point with `barycentric` coordinates ``w`` is inside a face."""
-    return is_solid(corners, dtype) and w.min() > 0
-
-
-@ti.func
-def signed_distance_sq(point, corners, w, dtype: ti.template()):
+def signed_distance_sq(point, corners, inverse_lengths, inside):
     """Squared distance from ``point`` to the border of a face, negative outside it.
 
     Args:
         point: Where, in isotropic NDC.
         corners: The face, in isotropic NDC.
-        w: `barycentric` coordinates of ``point``.
-        dtype: Floating-point type of the others.
+        inverse_lengths: `inverse_lengths_sq` of the face.
+        inside: Whether the point is inside: the face `is_solid`, and all weights are above 0.
 
     Source:
         SoftRas, section 3.1: the sign times ``d^2(i, j)``.
@@ -148,8 +191,8 @@ def signed_distance_sq(point, corners, w, dtype: ti.template()):
     b = corner_of(corners, 1)
     c = corner_of(corners, 2)
     distance_sq = ti.min(
-        edge_distance_sq(point, a, b, dtype),
-        edge_distance_sq(point, b, c, dtype),
-        edge_distance_sq(point, c, a, dtype),
+        edge_distance_sq(point, a, b, inverse_lengths[0]),
+        edge_distance_sq(point, b, c, inverse_lengths[1]),
+        edge_distance_sq(point, c, a, inverse_lengths[2]),
     )
-    return ti.select(is_inside(corners, w, dtype), distance_sq, -distance_sq)
+    return ti.select(inside, distance_sq, -distance_sq)

@@ -87,7 +87,9 @@ def iou_kernel(dtype):
         """Average one minus intersection over union; two empty silhouettes agree."""
         for b in range(sums.shape[0]):
             empty = ti.select(sums[b, 1] > 0, 0, 1)
-            loss[0] += (1 - (sums[b, 0] + empty) / (sums[b, 1] + empty)) / sums.shape[0]
+            loss[0] += (1 - (sums[b, 0] + empty) / (sums[b, 1] + empty)) / ti.cast(
+                sums.shape[0], dtype
+            )
 
     return iou
 

@@ -15,22 +15,28 @@ from types import SimpleNamespace
 
 import taichi as ti
 
+from taichi_softras.kernels.binning import is_in_box, load_record
 from taichi_softras.kernels.coverage import coverage, log_transparency
 from taichi_softras.kernels.geometry import (
     barycentric,
     clip_barycentric,
+    corner_of,
+    inverse,
+    inverse_lengths_sq,
+    is_solid,
     isotropic_scale,
     load_corners,
     pixel_center,
     signed_distance_sq,
+    weight_slopes,
 )
 from taichi_softras.kernels.variant import Variant
 
 
 @ti.func
-def depth_rate(gamma, near, far):
+def depth_rate(gamma, near, far, dtype: ti.template()):
     """Softmax logit by which a face falls behind another, per unit of depth."""
-    return 1 / ((far - near) * gamma)
+    return inverse((far - near) * gamma, dtype)
 
 
 @ti.func
@@ -44,9 +50,9 @@ def depth_weight(depth, nearest, rate):
 
 
 @ti.func
-def fragment_depth(w, depths):
+def fragment_depth(w, inverse_depths, dtype: ti.template()):
     """Depth of a face at clipped barycentric coordinates ``w`` of the image."""
-    return 1 / (w / depths).sum()
+    return inverse(w.dot(inverse_depths), dtype)
 
 
 @ti.func
@@ -101,16 +107,17 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
 
     @ti.func
-    def interpolation_weights(w, depths, depth):
+    def interpolation_weights(w, inverse_depths, depth):
         """Weights of a face's corners in the colour seen at clipped coordinates ``w``."""
         weights = w
         if ti.static(variant.perspective_correct):
-            weights = w / depths * depth
+            weights = w * inverse_depths * depth
         return weights
 
     @ti.kernel
     def forward(
-        face_vertices: array4,  # (B, F, 3, 3) NDC x y, depth, in
+        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B, F, 4) row, col, rows, cols, in
+        records: array3,  # (B, F, RECORD_SIZE), as `binning` made them, in
         face_colors: array4,  # (B or 1, F, 3, C), in
         background: array4,  # (B or 1, H or 1, W or 1, C), in
         sigma: array1,  # (B or 1,), in
@@ -133,7 +140,7 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
 
         Not differentiated: it carries sums from face to face. `surrogate` has the gradient.
         """
-        num_items = face_vertices.shape[0]
+        num_items = records.shape[0]
         tile_rows = (height + tile_size - 1) // tile_size
         tile_cols = (width + tile_size - 1) // tile_size
         tile_pixels = tile_size * tile_size
@@ -144,9 +151,8 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
             col = tile % tile_cols * tile_size + i % tile_size
             if row < height and col < width:
                 point = pixel_center(row, col, height, width, dtype)
-                scale = isotropic_scale(height, width, dtype)
-                sigma_b = item_of(sigma, b)
-                rate = depth_rate(item_of(gamma, b), near, far)
+                inverse_sigma = inverse(item_of(sigma, b), dtype)
+                rate = depth_rate(item_of(gamma, b), near, far, dtype)
                 transparency = dtype(1.0)
                 nearest = far - item_of(eps, b) * (far - near)
                 total = dtype(1.0)
@@ -155,30 +161,33 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
                     color[c] = background_at(background, b, row, col, first_channel + c)
                 for k in range(starts[tile], starts[tile + 1]):
                     f = tile_faces[k]
-                    corners, depths = load_corners(face_vertices, b, f, scale)
-                    w = barycentric(point, corners, dtype)
-                    x = signed_distance_sq(point, corners, w, dtype) / sigma_b
-                    if x > -cutoff_logit:
-                        clipped = clip_barycentric(w)
-                        depth = fragment_depth(clipped, depths)
-                        if near <= depth and depth <= far:
-                            cover = coverage(x)
-                            # 1 - cover, without its rounding where cover is close to 1.
-                            transparency *= cover * ti.exp(-x)
-                            if ti.static(channels > 0):
-                                if depth < nearest:
-                                    shrink = depth_weight(nearest, depth, rate)
-                                    total *= shrink
-                                    color *= shrink
-                                    nearest = depth
-                                weight = cover * depth_weight(depth, nearest, rate)
-                                total += weight
-                                weights = interpolation_weights(clipped, depths, depth)
-                                for c in ti.static(range(channels)):
-                                    channel = first_channel + c
-                                    color[c] += weight * color_at(
-                                        face_colors, b, f, channel, weights
-                                    )
+                    # Half of the pixels of the tiles that a small face touches are out of reach.
+                    if is_in_box(boxes, b, f, row, col):
+                        corners, inverse_depths, slopes, lengths, solid = load_record(records, b, f)
+                        w = barycentric(point - corner_of(corners, 0), slopes)
+                        inside = solid and w.min() > 0
+                        x = signed_distance_sq(point, corners, lengths, inside) * inverse_sigma
+                        if x > -cutoff_logit:
+                            clipped = clip_barycentric(w)
+                            depth = fragment_depth(clipped, inverse_depths, dtype)
+                            if near <= depth and depth <= far:
+                                cover = coverage(x, dtype)
+                                # 1 - cover, without its rounding where cover is close to 1.
+                                transparency *= cover * ti.exp(-x)
+                                if ti.static(channels > 0):
+                                    if depth < nearest:
+                                        shrink = depth_weight(nearest, depth, rate)
+                                        total *= shrink
+                                        color *= shrink
+                                        nearest = depth
+                                    weight = cover * depth_weight(depth, nearest, rate)
+                                    total += weight
+                                    weights = interpolation_weights(clipped, inverse_depths, depth)
+                                    for c in ti.static(range(channels)):
+                                        channel = first_channel + c
+                                        color[c] += weight * color_at(
+                                            face_colors, b, f, channel, weights
+                                        )
                 if ti.static(channels > 0):
                     for c in ti.static(range(channels)):
                         image[b, row, col, first_channel + c] = color[c] / total
@@ -227,11 +236,15 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
                 point = pixel_center(row, col, height, width, dtype)
                 scale = isotropic_scale(height, width, dtype)
                 corners, depths = load_corners(face_vertices, b, f, scale)
-                w = barycentric(point, corners, dtype)
-                x = signed_distance_sq(point, corners, w, dtype) / item_of(sigma, b)
+                w = barycentric(point - corner_of(corners, 0), weight_slopes(corners, dtype))
+                inside = is_solid(corners, dtype) and w.min() > 0
+                inverse_lengths = inverse_lengths_sq(corners, dtype)
+                distance_sq = signed_distance_sq(point, corners, inverse_lengths, inside)
+                x = distance_sq / item_of(sigma, b)
                 if x > -cutoff_logit:
                     clipped = clip_barycentric(w)
-                    depth = fragment_depth(clipped, depths)
+                    inverse_depths = inverse(depths, dtype)
+                    depth = fragment_depth(clipped, inverse_depths, dtype)
                     if near <= depth and depth <= far:
                         if with_alpha:
                             result[0] += (
@@ -240,10 +253,10 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
                                 * log_transparency(x)
                             )
                         if ti.static(channels > 0):
-                            rate = depth_rate(item_of(gamma, b), near, far)
+                            rate = depth_rate(item_of(gamma, b), near, far, dtype)
                             nearest = nearest_depth[b, row, col]
-                            weight = coverage(x) * depth_weight(depth, nearest, rate)
-                            weights = interpolation_weights(clipped, depths, depth)
+                            weight = coverage(x, dtype) * depth_weight(depth, nearest, rate)
+                            weights = interpolation_weights(clipped, inverse_depths, depth)
                             gain = dtype(0.0)
                             for c in ti.static(range(channels)):
                                 channel = first_channel + c
@@ -269,7 +282,7 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
     ):
         """Add the background's terms of `surrogate`."""
         for b, row, col in nearest_depth:
-            rate = depth_rate(item_of(gamma, b), near, far)
+            rate = depth_rate(item_of(gamma, b), near, far, dtype)
             depth = far - item_of(eps, b) * (far - near)
             weight = depth_weight(depth, nearest_depth[b, row, col], rate)
             gain = dtype(0.0)

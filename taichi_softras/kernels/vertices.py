@@ -208,15 +208,22 @@ def lambert_kernel(dtype):
         ambient: array2,  # (B or 1, 3), in
         diffuse: array2,  # (B or 1, 3), in
         direction: array2,  # (B or 1, 3) world, towards the light, in
+        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, V) of the colours, in
         lit: array3,  # (B, V, 3), accumulated
     ):
-        """Light by an ambient and a directional light: Lambert's law."""
+        """Light by an ambient and a directional light: Lambert's law.
+
+        A colour that is not finite stays as it is, so that the rasterizer leaves its faces out.
+        """
         for b, v in ti.ndrange(lit.shape[0], lit.shape[1]):
             towards = unit(row_of(direction, b), ti.cast(SMALLEST_NORMAL_SQ, dtype))
             cosine = ti.max(point_of(normals, b, v).dot(towards), 0)
             light = row_of(ambient, b) + row_of(diffuse, b) * cosine
             color = point_of(colors, b, v)
             for c in ti.static(range(3)):
-                lit[b, v, c] += color[c] * light[c]
+                if is_marked(finite, b, v):
+                    lit[b, v, c] += color[c] * light[c]
+                else:
+                    lit[b, v, c] += color[c]
 
     return lambert

@@ -6,7 +6,7 @@ from typing import Any
 
 import taichi as ti
 
-from taichi_softras.kernels.binning import box_kernel, tile_kernels
+from taichi_softras.kernels.binning import RECORD_SIZE, box_kernel, tile_kernels
 from taichi_softras.kernels.face_gradient import (
     GAMMA_COLUMN,
     SIGMA_COLUMN,
@@ -22,6 +22,9 @@ from taichi_softras.settings import RasterizerSettings
 
 MAX_CHANNELS_PER_PASS = 4
 """More channels are drawn in several passes, so that no kernel takes long to compile."""
+
+LARGEST_LOGIT = {ti.f32: 80.0, ti.f64: 700.0}
+"""Logit of the smallest coverage that a type can work with: its exponential must not overflow."""
 
 LARGEST_INT32 = 2**31 - 1
 
@@ -57,11 +60,12 @@ class RasterizeOperator:
         height, width = self.settings.height, self.settings.width
         tile_size = choose_tile_size(height, width)
         boxes = allocate((num_items, num_faces, 4), ti.i32)
+        records = allocate((num_items, num_faces, RECORD_SIZE), self.dtype)
         box_kernel(self._variant(self.channels))(
             *(face_vertices, face_colors, sigma),
             *self._numbers(),
             int(self.settings.cull_backfaces),
-            boxes,
+            *(boxes, records),
         )
         starts, tile_faces = list_tile_faces(boxes, height, width, tile_size, allocate)
 
@@ -72,7 +76,7 @@ class RasterizeOperator:
         weight_sum = allocate(pixels if self.channels else (1, 1, 1), self.dtype)
         for first_channel, channels in channel_passes(self.channels):
             rasterizer_kernels(self._variant(channels)).forward(
-                *inputs,
+                *(boxes, records, *inputs[1:]),
                 *self._numbers(),
                 *(tile_size, starts, tile_faces, first_channel),
                 *(image, nearest_depth, weight_sum),
@@ -158,7 +162,7 @@ class RasterizeOperator:
         return (
             settings.near,
             settings.far,
-            settings.cutoff_logit,
+            min(settings.cutoff_logit, LARGEST_LOGIT[self.dtype]),
             settings.height,
             settings.width,
         )
