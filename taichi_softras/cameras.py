@@ -113,9 +113,7 @@ class LookAtCamera:
         eye, at, up = (array_like(x, like) for x in (self.eye, self.at, self.up))
         for name, array in (("eye", eye), ("at", at), ("up", up)):
             check_array(name, array, ("B or 1", 3), dtype)
-        num_cameras = max(x.shape[0] for x in (eye, at, up))
-        for name, array in (("eye", eye), ("at", at), ("up", up)):
-            check_items(name, array, num_cameras)
+        num_cameras = check_items(eye=eye, at=at, up=up)
         operator = KernelOperator(look_at_kernel(dtype), dtype, ((num_cameras, 4, 4),))
         (view,) = apply(operator, (eye, at, up))
         return view, perspective(array_like(self.fov_degrees, like), aspect)
@@ -158,9 +156,7 @@ def project(vertices: Array, camera: Camera, aspect: float) -> Array:
     """
     check_array("vertices", vertices, ("B or 1", "V", 3))
     view, projection = camera.matrices(vertices, aspect)
-    num_items = max(x.shape[0] for x in (vertices, view, projection))
-    for name, array in (("vertices", vertices), ("view", view), ("projection", projection)):
-        check_items(name, array, num_items)
+    num_items = check_items(vertices=vertices, view=view, projection=projection)
     dtype = dtype_of(vertices)
     shape = (num_items, vertices.shape[1], 3)
     operator = KernelOperator(

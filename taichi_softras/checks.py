@@ -82,16 +82,28 @@ def check_sizes(name: str, array: Array, sizes: Sequence[int]) -> None:
         raise ValueError(f"{name} must have shape ({wanted}), got {tuple(array.shape)}")
 
 
-def check_items(name: str, array: Array, num_items: int) -> None:
-    """Check that an array has as many items as needed, or 1, which stands for all.
+def check_items(**arrays: Array) -> int:
+    """Check that arrays have the same number of items, or 1, which stands for all.
+
+    Args:
+        arrays: By the caller's names. Their first dimension is the items'; but faces (F, 3), and
+            no others, may do without.
+
+    Returns:
+        The number of items.
 
     Raises:
-        ValueError: If it has not.
+        ValueError: If two arrays disagree.
     """
-    if array.shape[0] not in (1, num_items):
-        first = str(num_items) if num_items == 1 else f"{num_items} or 1"
-        wanted = ", ".join([first, *map(str, array.shape[1:])])
-        raise ValueError(f"{name} must have shape ({wanted}), got {tuple(array.shape)}")
+    batches = {
+        name: array for name, array in arrays.items() if name != "faces" or len(array.shape) == 3
+    }
+    num_items = max(int(array.shape[0]) for array in batches.values())
+    for name, array in batches.items():
+        if array.shape[0] not in (1, num_items):
+            wanted = ", ".join([f"{num_items} or 1", *map(str, array.shape[1:])])
+            raise ValueError(f"{name} must have shape ({wanted}), got {tuple(array.shape)}")
+    return num_items
 
 
 def _name(dtype: Any) -> str:

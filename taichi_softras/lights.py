@@ -65,11 +65,7 @@ def vertex_normals(vertices: Array, faces: Array) -> Array:
     """
     check_array("vertices", vertices, ("B or 1", "V", 3))
     faces = check_faces(faces, num_vertices=vertices.shape[1])
-    num_items = vertices.shape[0]
-    if len(faces.shape) == 3:
-        num_items = max(num_items, faces.shape[0])
-        check_items("faces", faces, num_items)
-    check_items("vertices", vertices, num_items)
+    num_items = check_items(vertices=vertices, faces=faces)
     dtype = dtype_of(vertices)
     shapes = ((num_items, *vertices.shape[1:]),)
     add = KernelOperator(
@@ -107,11 +103,9 @@ def shade(colors: Array, normals: Array, light: Light) -> Array:
         name: array_like(value if is_array(value) else [value], colors)
         for name, value in vars(light).items()
     }
-    num_items = max(x.shape[0] for x in (colors, normals, *parts.values()))
     for name, array in parts.items():
         check_array(name, array, ("B or 1", 3), dtype)
-    for name, array in {"colors": colors, "normals": normals, **parts}.items():
-        check_items(name, array, num_items)
+    num_items = check_items(colors=colors, normals=normals, **parts)
     shape = (num_items, colors.shape[1], 3)
     operator = KernelOperator(
         lambert_kernel(dtype),

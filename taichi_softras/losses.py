@@ -9,7 +9,7 @@ import numpy as np
 import taichi as ti
 
 from taichi_softras.bridges import apply, array_like, dtype_of
-from taichi_softras.checks import check_array, check_items
+from taichi_softras.checks import check_array, check_sizes
 from taichi_softras.kernels.losses import (
     flattening_kernel,
     iou_kernel,
@@ -47,7 +47,7 @@ def silhouette_loss(alpha: Array, target: Array) -> Array:
     """
     check_array("alpha", alpha, ("B", "H", "W"))
     check_array("target", target, ("B or 1", *alpha.shape[1:]), dtype_of(alpha))
-    check_items("target", target, alpha.shape[0])
+    check_sizes("target", target, alpha.shape)
     num_items, height, _ = alpha.shape
     rows = _apply(overlap_kernel, (num_items, height, 2), alpha, target)
     sums = _apply(row_sum_kernel, (num_items, 2), rows)
@@ -70,7 +70,7 @@ def image_loss(image: Array, target: Array) -> Array:
     """
     check_array("image", image, ("B", "H", "W", "C"))
     check_array("target", target, ("B or 1", *image.shape[1:]), dtype_of(image))
-    check_items("target", target, image.shape[0])
+    check_sizes("target", target, image.shape)
     num_items, height, width, channels = image.shape
     rows = _apply(squared_error_kernel, (num_items, height, 1), image, target)
     sums = _apply(row_sum_kernel, (num_items, 1), rows)

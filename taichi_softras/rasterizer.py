@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from taichi_softras.bridges import apply, array_like, dtype_of, is_array
-from taichi_softras.checks import check_array, check_items, check_sizes
+from taichi_softras.checks import check_array, check_sizes
 from taichi_softras.operators import Array
 from taichi_softras.operators.rasterize import RasterizeOperator
 from taichi_softras.settings import RasterizerSettings
@@ -136,6 +136,6 @@ def _softness(
         if given is None:
             given = array_like([getattr(settings, name)], face_vertices)
         check_array(name, given, ("B or 1",), dtype_of(face_vertices))
-        check_items(name, given, face_vertices.shape[0])
+        check_sizes(name, given, (face_vertices.shape[0],))
         arrays.append(given)
     return arrays

@@ -100,11 +100,7 @@ def gather(values: Array, faces: Array) -> Array:
     """
     check_array("values", values, ("B or 1", "V", "K"))
     faces = check_faces(faces, num_vertices=values.shape[1])
-    num_items = values.shape[0]
-    if len(faces.shape) == 3:
-        num_items = max(num_items, faces.shape[0])
-        check_items("faces", faces, num_items)
-    check_items("values", values, num_items)
+    num_items = check_items(values=values, faces=faces)
     dtype = dtype_of(values)
     shape = (num_items, faces.shape[-2], 3, values.shape[2])
     (corners,) = apply(KernelOperator(gather_kernel(dtype), dtype, (shape,)), (values, faces))

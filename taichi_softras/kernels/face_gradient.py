@@ -35,6 +35,7 @@ from taichi_softras.kernels.rasterize import (
     depth_rate,
     depth_weight,
     fragment_depth,
+    interpolation_weights,
     item_of,
 )
 from taichi_softras.kernels.variant import Variant
@@ -161,14 +162,6 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
             colors[k, c] = face_colors[b_color, f, k, first_channel + c]
         return colors
 
-    @ti.func
-    def interpolation_weights(w, inverse_depths, depth):
-        """Weights of a face's corners in the colour seen at clipped coordinates ``w``."""
-        weights = w
-        if ti.static(variant.perspective_correct):
-            weights = w * inverse_depths * depth
-        return weights
-
     @ti.kernel
     def sum_chunks(
         face_vertices: array4,  # (B, F, 3, 3) NDC x y, depth, in
@@ -250,7 +243,10 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
                                             / weight_sum[b, row, col]
                                         )
                                         weights = interpolation_weights(
-                                            clipped, inverse_depths, depth
+                                            clipped,
+                                            inverse_depths,
+                                            depth,
+                                            variant.perspective_correct,
                                         )
                                         by_weights = ti.Vector([dtype(0.0)] * 3)
                                         gain = dtype(0.0)

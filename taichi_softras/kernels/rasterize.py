@@ -56,6 +56,15 @@ def fragment_depth(w, inverse_depths, dtype: ti.template()):
 
 
 @ti.func
+def interpolation_weights(w, inverse_depths, depth, perspective_correct: ti.template()):
+    """Weights of a face's corners in the colour seen at clipped coordinates ``w``."""
+    weights = w
+    if ti.static(perspective_correct):
+        weights = w * inverse_depths * depth
+    return weights
+
+
+@ti.func
 def color_at(colors: ti.template(), b, f, channel, weights):
     """Interpolate one channel of a face's colours, which may be shared by all items."""
     b_color = ti.min(b, colors.shape[0] - 1)
@@ -105,14 +114,6 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
     array3 = ti.types.ndarray(dtype=dtype, ndim=3)
     array4 = ti.types.ndarray(dtype=dtype, ndim=4)
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
-
-    @ti.func
-    def interpolation_weights(w, inverse_depths, depth):
-        """Weights of a face's corners in the colour seen at clipped coordinates ``w``."""
-        weights = w
-        if ti.static(variant.perspective_correct):
-            weights = w * inverse_depths * depth
-        return weights
 
     @ti.kernel
     def forward(
@@ -182,7 +183,9 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
                                         nearest = depth
                                     weight = cover * depth_weight(depth, nearest, rate)
                                     total += weight
-                                    weights = interpolation_weights(clipped, inverse_depths, depth)
+                                    weights = interpolation_weights(
+                                        clipped, inverse_depths, depth, variant.perspective_correct
+                                    )
                                     for c in ti.static(range(channels)):
                                         channel = first_channel + c
                                         color[c] += weight * color_at(
@@ -256,7 +259,9 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
                             rate = depth_rate(item_of(gamma, b), near, far, dtype)
                             nearest = nearest_depth[b, row, col]
                             weight = coverage(x, dtype) * depth_weight(depth, nearest, rate)
-                            weights = interpolation_weights(clipped, inverse_depths, depth)
+                            weights = interpolation_weights(
+                                clipped, inverse_depths, depth, variant.perspective_correct
+                            )
                             gain = dtype(0.0)
                             for c in ti.static(range(channels)):
                                 channel = first_channel + c
