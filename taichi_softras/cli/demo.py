@@ -9,7 +9,7 @@ import tyro
 from rich.progress import track
 
 from taichi_softras.cli.fit import WHITE, FitOptions, fit_and_write
-from taichi_softras.cli.options import SoftnessOptions, ViewOptions, make_scene
+from taichi_softras.cli.options import PROGRESS_CONSOLE, SoftnessOptions, ViewOptions, make_scene
 from taichi_softras.cli.pictures import composite, write_animation, write_picture
 from taichi_softras.cli.render import draw_frames
 from taichi_softras.meshes import Mesh
@@ -48,7 +48,11 @@ class Demo:
         size = self.picture_size, self.picture_size
         scene = make_scene(mesh, ViewOptions(), SoftnessOptions(), size, azimuths)
         frames = track(
-            draw_frames(mesh, scene), description="Drawing", total=self.frames, transient=True
+            draw_frames(mesh, scene),
+            description="Drawing",
+            total=self.frames,
+            console=PROGRESS_CONSOLE,
+            transient=True,
         )
         write_animation(
             self.output / "teapot.gif", [composite(frame, WHITE) for frame in frames], 12.0

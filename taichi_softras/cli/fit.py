@@ -11,6 +11,7 @@ import tyro
 from rich.progress import Progress
 
 from taichi_softras.cli.options import (
+    PROGRESS_CONSOLE,
     Scene,
     SoftnessOptions,
     View,
@@ -104,7 +105,7 @@ def fit_and_write(target: Mesh, output: Path, options: FitOptions, view: ViewOpt
         raise ValueError("the mesh to fit must have faces, got none")
     output.mkdir(parents=True, exist_ok=True)
     start = icosphere(options.subdivisions)
-    with Progress(transient=True) as progress:
+    with Progress(console=PROGRESS_CONSOLE, transient=True) as progress:
         task = progress.add_task("Fitting", total=options.steps)
         fitted, losses = fit_silhouettes(target, start, options, lambda: progress.advance(task))
     picture = draw_beside((start, target, fitted), view)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 import tyro
+from rich.console import Console
 
 from taichi_softras.cameras import LookAtCamera, orbit_eyes
 from taichi_softras.meshes import Mesh
@@ -83,6 +84,9 @@ class SoftnessOptions:
     gamma: float = 1e-4
     cull_backfaces: bool = False
 
+
+PROGRESS_CONSOLE = Console(stderr=True)
+"""Where progress bars go, so that standard output holds results alone."""
 
 View = Annotated[ViewOptions, tyro.conf.OmitArgPrefixes]
 Softness = Annotated[SoftnessOptions, tyro.conf.OmitArgPrefixes]

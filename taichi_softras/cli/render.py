@@ -10,6 +10,7 @@ import tyro
 from rich.progress import track
 
 from taichi_softras.cli.options import (
+    PROGRESS_CONSOLE,
     Scene,
     Softness,
     SoftnessOptions,
@@ -82,6 +83,7 @@ class Render:
                 draw_frames(mesh, scene, silhouette=self.silhouette),
                 description="Drawing",
                 total=len(azimuths),
+                console=PROGRESS_CONSOLE,
                 transient=True,
                 disable=not animated,
             )

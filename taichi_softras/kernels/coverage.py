@@ -19,6 +19,14 @@ def coverage(x, dtype: ti.template()):
 
 
 @ti.func
+def coverage_and_transparency(x, dtype: ti.template()):
+    """`coverage`, and one minus it without its rounding where it is close to 1."""
+    odds_against = ti.exp(-x)
+    cover = inverse(1 + odds_against, dtype)
+    return cover, cover * odds_against
+
+
+@ti.func
 def log_transparency(x):
     """Minus the logarithm of ``1 - coverage(x)``: ``softplus(x)``, exact where coverage is 1."""
     # Above 30, exp(x) + 1 and exp(x) are the same number; below, nothing overflows.

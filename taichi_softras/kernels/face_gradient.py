@@ -32,6 +32,7 @@ from taichi_softras.kernels.geometry import (
 )
 from taichi_softras.kernels.rasterize import (
     alpha_at,
+    HIDDEN_LOGIT,
     depth_rate,
     depth_weight,
     fragment_depth,
@@ -42,9 +43,6 @@ from taichi_softras.kernels.variant import Variant
 
 CHUNK_PIXELS = 1024
 """Pixels that one thread looks at, at most, before it takes the next chunk."""
-
-HIDDEN_LOGIT = {ti.f32: 50.0, ti.f64: 100.0}
-"""Logit by which a face is so far behind that its colour has no weight: exp(-50) is 2e-22."""
 
 SIGMA_COLUMN = 9
 GAMMA_COLUMN = 10
@@ -107,19 +105,22 @@ def nearest_edge(point, corners, inverse_lengths):
     a = corner_of(corners, 0)
     b = corner_of(corners, 1)
     c = corner_of(corners, 2)
-    t = nearest_on_edge(point - a, b - a, inverse_lengths[0])
-    offset = point - a - t * (b - a)
-    weights = ti.Vector([1 - t, t, 0 * t])
-    t = nearest_on_edge(point - b, c - b, inverse_lengths[1])
-    other = point - b - t * (c - b)
-    if other.norm_sqr() < offset.norm_sqr():
-        offset = other
-        weights = ti.Vector([0 * t, 1 - t, t])
-    t = nearest_on_edge(point - c, a - c, inverse_lengths[2])
-    other = point - c - t * (a - c)
-    if other.norm_sqr() < offset.norm_sqr():
-        offset = other
-        weights = ti.Vector([t, 0 * t, 1 - t])
+    t_ab = nearest_on_edge(point - a, b - a, inverse_lengths[0])
+    t_bc = nearest_on_edge(point - b, c - b, inverse_lengths[1])
+    t_ca = nearest_on_edge(point - c, a - c, inverse_lengths[2])
+    to_ab = point - a - t_ab * (b - a)
+    to_bc = point - b - t_bc * (c - b)
+    to_ca = point - c - t_ca * (a - c)
+    zero = 0 * t_ab
+    offset = to_ab
+    weights = ti.Vector([1 - t_ab, t_ab, zero])
+    # Selected, not branched: which edge is nearest is hard to predict.
+    nearer = to_bc.norm_sqr() < offset.norm_sqr()
+    offset = ti.select(nearer, to_bc, offset)
+    weights = ti.select(nearer, ti.Vector([zero, 1 - t_bc, t_bc]), weights)
+    nearer = to_ca.norm_sqr() < offset.norm_sqr()
+    offset = ti.select(nearer, to_ca, offset)
+    weights = ti.select(nearer, ti.Vector([t_ca, zero, 1 - t_ca]), weights)
     return offset, weights
 
 
@@ -226,8 +227,8 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
                         start = point - corner_of(corners, 0)
                         w = barycentric(start, slopes)
                         offset, foot = nearest_edge(point, corners, lengths)
-                        sign = ti.select(solid and w.min() > 0, 1, -1)
-                        x = sign * offset.norm_sqr() * inverse_sigma
+                        outward = ti.select(solid and w.min() > 0, inverse_sigma, -inverse_sigma)
+                        x = outward * offset.norm_sqr()
                         if x > -cutoff_logit:
                             clipped = clip_barycentric(w)
                             depth = fragment_depth(clipped, inverse_depths, dtype)
@@ -276,9 +277,9 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
                                         by_w_start += u.outer_product(start)
                                         by_log_area -= u[0] * w[1] + u[1] * w[2]
                                 by_log_sigma -= by_x * x
-                                # x = sign * offset.norm_sqr() / sigma, and the nearest point's
-                                # own sliding along its edge changes the distance by nothing.
-                                pull = by_x * sign * (-2) * inverse_sigma * offset
+                                # The nearest point's own sliding along its edge changes the
+                                # distance by nothing.
+                                pull = (-2) * by_x * outward * offset
                                 by_nearest += foot.outer_product(pull)
             inverse_area = inverse(divisible_area(corners, dtype), dtype)
             slope1 = ti.Vector([slopes[0, 0], slopes[0, 1]])

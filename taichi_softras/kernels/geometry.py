@@ -47,8 +47,9 @@ def isotropic_scale(height, width, dtype: ti.template()):
 @ti.func
 def pixel_center(row, col, height, width, dtype: ti.template()):
     """Locate the centre of a pixel, in isotropic NDC: x right, y up."""
-    x = ti.cast(2 * col + 1, dtype) / ti.cast(width, dtype) - 1
-    y = 1 - ti.cast(2 * row + 1, dtype) / ti.cast(height, dtype)
+    # Multiplied by the inverse, which doesn't change from pixel to pixel, rather than divided.
+    x = ti.cast(2 * col + 1, dtype) * inverse(ti.cast(width, dtype), dtype) - 1
+    y = 1 - ti.cast(2 * row + 1, dtype) * inverse(ti.cast(height, dtype), dtype)
     return ti.Vector([x, y]) * isotropic_scale(height, width, dtype)
 
 

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.kernels.binning import is_in_box, load_record
-from taichi_softras.kernels.coverage import coverage, log_transparency
+from taichi_softras.kernels.coverage import coverage, coverage_and_transparency, log_transparency
 from taichi_softras.kernels.geometry import (
     barycentric,
     clip_barycentric,
@@ -31,6 +31,10 @@ from taichi_softras.kernels.geometry import (
     weight_slopes,
 )
 from taichi_softras.kernels.variant import Variant
+
+
+HIDDEN_LOGIT = {ti.f32: 50.0, ti.f64: 100.0}
+"""Logit by which a face is so far behind that its colour has no weight: exp(-50) is 2e-22."""
 
 
 @ti.func
@@ -163,34 +167,36 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
                 for k in range(starts[tile], starts[tile + 1]):
                     f = tile_faces[k]
                     # Half of the pixels of the tiles that a small face touches are out of reach.
-                    if is_in_box(boxes, b, f, row, col):
-                        corners, inverse_depths, slopes, lengths, solid = load_record(records, b, f)
-                        w = barycentric(point - corner_of(corners, 0), slopes)
-                        inside = solid and w.min() > 0
-                        x = signed_distance_sq(point, corners, lengths, inside) * inverse_sigma
-                        if x > -cutoff_logit:
-                            clipped = clip_barycentric(w)
-                            depth = fragment_depth(clipped, inverse_depths, dtype)
-                            if near <= depth and depth <= far:
-                                cover = coverage(x, dtype)
-                                # 1 - cover, without its rounding where cover is close to 1.
-                                transparency *= cover * ti.exp(-x)
-                                if ti.static(channels > 0):
-                                    if depth < nearest:
-                                        shrink = depth_weight(nearest, depth, rate)
-                                        total *= shrink
-                                        color *= shrink
-                                        nearest = depth
-                                    weight = cover * depth_weight(depth, nearest, rate)
-                                    total += weight
-                                    weights = interpolation_weights(
-                                        clipped, inverse_depths, depth, variant.perspective_correct
-                                    )
-                                    for c in ti.static(range(channels)):
-                                        channel = first_channel + c
-                                        color[c] += weight * color_at(
-                                            face_colors, b, f, channel, weights
-                                        )
+                    if not is_in_box(boxes, b, f, row, col):
+                        continue
+                    corners, inverse_depths, slopes, lengths, solid = load_record(records, b, f)
+                    w = barycentric(point - corner_of(corners, 0), slopes)
+                    inside = solid and w.min() > 0
+                    x = signed_distance_sq(point, corners, lengths, inside) * inverse_sigma
+                    if x <= -cutoff_logit:
+                        continue
+                    clipped = clip_barycentric(w)
+                    depth = fragment_depth(clipped, inverse_depths, dtype)
+                    if depth < near or depth > far:
+                        continue
+                    cover, uncovered = coverage_and_transparency(x, dtype)
+                    transparency *= uncovered
+                    if ti.static(channels > 0):
+                        if (depth - nearest) * rate > ti.static(HIDDEN_LOGIT[dtype]):
+                            continue
+                        if depth < nearest:
+                            shrink = depth_weight(nearest, depth, rate)
+                            total *= shrink
+                            color *= shrink
+                            nearest = depth
+                        weight = cover * depth_weight(depth, nearest, rate)
+                        total += weight
+                        weights = interpolation_weights(
+                            clipped, inverse_depths, depth, variant.perspective_correct
+                        )
+                        for c in ti.static(range(channels)):
+                            value = color_at(face_colors, b, f, first_channel + c, weights)
+                            color[c] += weight * value
                 if ti.static(channels > 0):
                     for c in ti.static(range(channels)):
                         image[b, row, col, first_channel + c] = color[c] / total
