@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from taichi_softras.bridges.torch_bridge import _allocate_on
-from taichi_softras.kernels.binning import tile_kernels
+from taichi_softras.kernels.binning import FACE_SHIFT, tile_kernels
 from taichi_softras.kernels.scan import NUM_CHUNKS, exclusive_scan
 from taichi_softras.operators import rasterize
 from taichi_softras.operators.rasterize import list_tile_faces
@@ -56,8 +56,8 @@ def random_boxes(rng, num_items, num_faces, height, width):
 def test_lists_of_faces(num_items, num_faces, height, width, tile_size, rng):
     """Each tile lists the faces whose boxes touch it, in order, however threads ran."""
     boxes = random_boxes(rng, num_items, num_faces, height, width)
-    starts, faces = list_tile_faces(boxes, height, width, tile_size, _allocate_on(CPU))
-    starts, faces, boxes = starts.numpy(), faces.numpy(), boxes.numpy()
+    starts, entries = list_tile_faces(boxes, height, width, tile_size, _allocate_on(CPU))
+    starts, entries, boxes = starts.numpy(), entries.numpy(), boxes.numpy()
     tile = 0
     for b in range(num_items):
         row, col, rows, cols = boxes[b].T
@@ -66,7 +66,16 @@ def test_lists_of_faces(num_items, num_faces, height, width, tile_size, rng):
                 touched = (row < tile_row + tile_size) & (row + rows > tile_row)
                 touched &= (col < tile_col + tile_size) & (col + cols > tile_col)
                 expected = np.flatnonzero(touched & (rows * cols > 0))
-                assert faces[starts[tile] : starts[tile + 1]].tolist() == expected.tolist()
+                found = entries[starts[tile] : starts[tile + 1]]
+                assert (found >> FACE_SHIFT).tolist() == expected.tolist()
+                last = tile_size - 1
+                reach = [
+                    np.clip(row - tile_row, 0, last) << 12,
+                    np.clip(row + rows - 1 - tile_row, 0, last) << 8,
+                    np.clip(col - tile_col, 0, last) << 4,
+                    np.clip(col + cols - 1 - tile_col, 0, last),
+                ]
+                assert (found & 0xFFFF).tolist() == sum(reach)[expected].tolist()
                 tile += 1
     assert len(starts) == tile + 1
 
@@ -77,20 +86,20 @@ def test_lists_are_sorted_whatever_threads_do(monkeypatch):
 
     def fill(*arguments):
         kernels.fill(*arguments)
-        tile_faces = arguments[-1]
-        tile_faces.copy_(tile_faces.flip(0))
+        entries = arguments[-1]
+        entries.copy_(entries.flip(0))
 
     backwards = SimpleNamespace(count=kernels.count, fill=fill, sort=kernels.sort)
     monkeypatch.setattr(rasterize, "tile_kernels", lambda: backwards)
     boxes = torch.tensor([0, 0, 4, 4], dtype=torch.int32).repeat(1, 100, 1)
-    _, faces = list_tile_faces(boxes, 4, 4, 4, _allocate_on(CPU))
-    assert faces.tolist() == list(range(100))
+    _, entries = list_tile_faces(boxes, 4, 4, 4, _allocate_on(CPU))
+    assert (entries >> FACE_SHIFT).tolist() == list(range(100))
 
 
 @pytest.mark.parametrize("length", [0, 1, 2, 3, 5, 13, 14, 1000])
 def test_sort(length, rng):
-    faces = torch.randperm(2 * length + 6, generator=rng).int()
-    starts = torch.tensor([0, 3, 3 + length, len(faces)], dtype=torch.int32)
-    parts = [part.sort().values for part in faces.split([3, length, length + 3])]
-    tile_kernels().sort(starts, faces)
-    assert faces.tolist() == torch.cat(parts).tolist()
+    entries = torch.randperm(2 * length + 6, generator=rng)
+    starts = torch.tensor([0, 3, 3 + length, len(entries)], dtype=torch.int32)
+    parts = [part.sort().values for part in entries.split([3, length, length + 3])]
+    tile_kernels().sort(starts, entries)
+    assert entries.tolist() == torch.cat(parts).tolist()

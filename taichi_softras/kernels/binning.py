@@ -41,14 +41,6 @@ def last_pixel(x, size, dtype: ti.template()):
 
 
 @ti.func
-def is_in_box(boxes: ti.template(), b, f, row, col):
-    """Tell whether a pixel is one of those that a face can reach."""
-    down = row - boxes[b, f, 0]
-    right = col - boxes[b, f, 1]
-    return down >= 0 and down < boxes[b, f, 2] and right >= 0 and right < boxes[b, f, 3]
-
-
-@ti.func
 def tile_range(boxes: ti.template(), b, f, tile_size):
     """First and last row and column of tiles that a face's box touches; none if first > last."""
     row = boxes[b, f, 0]
@@ -60,6 +52,38 @@ def tile_range(boxes: ti.template(), b, f, tile_size):
     if rows * cols == 0:
         last = first - 1
     return first, last
+
+
+LARGEST_TILE = 16
+"""Side of the largest tiles, in pixels: positions in a tile take 4 bits."""
+
+FACE_SHIFT = 16
+"""Bits of a tile's entry below the index of the face: the pixels of the tile that it can reach."""
+
+
+@ti.func
+def pack_entry(boxes: ti.template(), b, f, first_row, first_col, tile_size):
+    """Make the entry of a face in the list of the tile whose first pixel is given.
+
+    It holds the face, and the first and last row and column of its box within the tile.
+    """
+    top = ti.max(boxes[b, f, 0] - first_row, 0)
+    left = ti.max(boxes[b, f, 1] - first_col, 0)
+    bottom = ti.min(boxes[b, f, 0] + boxes[b, f, 2] - first_row, tile_size) - 1
+    right = ti.min(boxes[b, f, 1] + boxes[b, f, 3] - first_col, tile_size) - 1
+    reach = (top << 12) | (bottom << 8) | (left << 4) | right
+    return (ti.cast(f, ti.i64) << FACE_SHIFT) | ti.cast(reach, ti.i64)
+
+
+@ti.func
+def is_reached(entry, row, col):
+    """Tell whether a face's box holds a pixel, at ``row`` and ``col`` of the tile."""
+    reach = ti.cast(entry & ((1 << FACE_SHIFT) - 1), ti.i32)
+    # Negative where a coordinate is out of its range. One sign to look at: a branch for each of
+    # the four comparisons would be hard to predict.
+    below = (row - (reach >> 12)) | ((reach >> 8 & 15) - row)
+    beside = (col - (reach >> 4 & 15)) | ((reach & 15) - col)
+    return (below | beside) >= 0
 
 
 RECORD_SIZE = 17
@@ -191,7 +215,7 @@ def tile_kernels() -> SimpleNamespace:
         tile_cols: ti.i32,
         starts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (tiles + 1,), in
         counts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (tiles,), counted down to 0
-        tile_faces: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (starts[-1],), out
+        entries: ti.types.ndarray(dtype=ti.i64, ndim=1),  # (starts[-1],), out
     ):
         """Write the faces of each tile into its part of the list."""
         for b, f in ti.ndrange(boxes.shape[0], boxes.shape[1]):
@@ -199,12 +223,15 @@ def tile_kernels() -> SimpleNamespace:
             for row in range(first[0], last[0] + 1):
                 for col in range(first[1], last[1] + 1):
                     tile = (b * tile_rows + row) * tile_cols + col
-                    tile_faces[starts[tile + 1] - ti.atomic_sub(counts[tile], 1)] = f
+                    slot = starts[tile + 1] - ti.atomic_sub(counts[tile], 1)
+                    entries[slot] = pack_entry(
+                        boxes, b, f, row * tile_size, col * tile_size, tile_size
+                    )
 
     @ti.kernel
     def sort(
         starts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (tiles + 1,), in
-        tile_faces: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (starts[-1],), in and out
+        entries: ti.types.ndarray(dtype=ti.i64, ndim=1),  # (starts[-1],), in and out
     ):
         """Sort the faces of each tile: Shell's sort, which is quick on lists nearly in order."""
         for tile in range(starts.shape[0] - 1):
@@ -215,12 +242,12 @@ def tile_kernels() -> SimpleNamespace:
                 gap = 3 * gap + 1
             while gap > 0:
                 for i in range(start + gap, start + length):
-                    face = tile_faces[i]
+                    entry = entries[i]
                     j = i
-                    while j >= start + gap and tile_faces[j - gap] > face:
-                        tile_faces[j] = tile_faces[j - gap]
+                    while j >= start + gap and entries[j - gap] > entry:
+                        entries[j] = entries[j - gap]
                         j -= gap
-                    tile_faces[j] = face
+                    entries[j] = entry
                 gap //= 3
 
     return SimpleNamespace(count=count, fill=fill, sort=sort)

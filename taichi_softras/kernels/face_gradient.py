@@ -31,8 +31,8 @@ from taichi_softras.kernels.geometry import (
     weight_slopes,
 )
 from taichi_softras.kernels.rasterize import (
-    alpha_at,
     HIDDEN_LOGIT,
+    alpha_at,
     depth_rate,
     depth_weight,
     fragment_depth,

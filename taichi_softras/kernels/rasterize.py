@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import taichi as ti
 
-from taichi_softras.kernels.binning import is_in_box, load_record
+from taichi_softras.kernels.binning import FACE_SHIFT, is_reached, load_record
 from taichi_softras.kernels.coverage import coverage, coverage_and_transparency, log_transparency
 from taichi_softras.kernels.geometry import (
     barycentric,
@@ -31,7 +31,6 @@ from taichi_softras.kernels.geometry import (
     weight_slopes,
 )
 from taichi_softras.kernels.variant import Variant
-
 
 HIDDEN_LOGIT = {ti.f32: 50.0, ti.f64: 100.0}
 """Logit by which a face is so far behind that its colour has no weight: exp(-50) is 2e-22."""
@@ -121,7 +120,6 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
 
     @ti.kernel
     def forward(
-        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B, F, 4) row, col, rows, cols, in
         records: array3,  # (B, F, RECORD_SIZE), as `binning` made them, in
         face_colors: array4,  # (B or 1, F, 3, C), in
         background: array4,  # (B or 1, H or 1, W or 1, C), in
@@ -135,7 +133,7 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
         width: ti.i32,
         tile_size: ti.i32,
         starts: integers,  # (B * tile_rows * tile_cols + 1,), in
-        tile_faces: integers,  # (starts[-1],), in
+        entries: ti.types.ndarray(dtype=ti.i64, ndim=1),  # (starts[-1],) faces by tile, in
         first_channel: ti.i32,
         image: image_type,  # (B, H, W, C + 1) or (B, H, W), out
         nearest_depth: array3,  # (B, H, W), out; unless silhouettes
@@ -165,10 +163,10 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
                 for c in ti.static(range(channels)):
                     color[c] = background_at(background, b, row, col, first_channel + c)
                 for k in range(starts[tile], starts[tile + 1]):
-                    f = tile_faces[k]
                     # Half of the pixels of the tiles that a small face touches are out of reach.
-                    if not is_in_box(boxes, b, f, row, col):
+                    if not is_reached(entries[k], i % tile_pixels // tile_size, i % tile_size):
                         continue
+                    f = ti.cast(entries[k] >> FACE_SHIFT, ti.i32)
                     corners, inverse_depths, slopes, lengths, solid = load_record(records, b, f)
                     w = barycentric(point - corner_of(corners, 0), slopes)
                     inside = solid and w.min() > 0

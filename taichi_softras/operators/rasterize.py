@@ -67,7 +67,7 @@ class RasterizeOperator:
             int(self.settings.cull_backfaces),
             *(boxes, records),
         )
-        starts, tile_faces = list_tile_faces(boxes, height, width, tile_size, allocate)
+        starts, entries = list_tile_faces(boxes, height, width, tile_size, allocate)
 
         pixels = (num_items, height, width)
         image = allocate((*pixels, self.channels + 1) if self.channels else pixels, self.dtype)
@@ -76,9 +76,9 @@ class RasterizeOperator:
         weight_sum = allocate(pixels if self.channels else (1, 1, 1), self.dtype)
         for first_channel, channels in channel_passes(self.channels):
             rasterizer_kernels(self._variant(channels)).forward(
-                *(boxes, records, *inputs[1:]),
+                *(records, *inputs[1:]),
                 *self._numbers(),
-                *(tile_size, starts, tile_faces, first_channel),
+                *(tile_size, starts, entries, first_channel),
                 *(image, nearest_depth, weight_sum),
             )
         return (image,), (boxes, nearest_depth, weight_sum)
@@ -232,7 +232,7 @@ def list_tile_faces(
 
     Returns:
         Where each tile's list starts, (B * tile_rows * tile_cols + 1,) int32, and the lists,
-        sorted by face.
+        int64, sorted by face: see `kernels.binning.pack_entry`.
 
     Raises:
         ValueError: If the lists have more than 2^31 - 1 entries.
@@ -248,7 +248,7 @@ def list_tile_faces(
             f"faces must touch at most {LARGEST_INT32} tiles of {tile_size} x {tile_size} "
             f"pixels in all, got {total}: draw fewer images at once, or lower sigma"
         )
-    tile_faces = allocate((max(total, 1),), ti.i32)
-    kernels.fill(boxes, tile_size, tile_rows, tile_cols, starts, counts, tile_faces)
-    kernels.sort(starts, tile_faces)
-    return starts, tile_faces
+    entries = allocate((max(total, 1),), ti.i64)
+    kernels.fill(boxes, tile_size, tile_rows, tile_cols, starts, counts, entries)
+    kernels.sort(starts, entries)
+    return starts, entries
