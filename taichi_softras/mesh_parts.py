@@ -111,6 +111,7 @@ class _MaterialResolver(FilePathResolver):
     """
 
     def get(self, name: str) -> bytes:
+        """Read a file that is named; the text of a material file as UTF-8."""
         content: bytes = super().get(name)
         if name.strip().lower().endswith(".mtl"):
             return content.decode("utf-8", errors="replace").encode()

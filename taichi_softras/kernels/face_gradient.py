@@ -6,8 +6,8 @@ the threads do. It is the adjoint of the sum that `rasterize.surrogate` adds up,
 ``docs/gradient.md`` derives it. `rasterize.surrogate` under Taichi's autodiff is its oracle in the
 tests.
 
-Large faces are cut into chunks of at most `CHUNK_PIXELS` pixels, so that no thread gets more than
-that at a time. The chunks of a face are summed in order.
+Large faces are cut into chunks of about `CHUNK_PIXELS` pixels, in whole rows, so that no thread gets
+much more than that at a time. The chunks of a face are summed in order.
 """
 
 import functools
@@ -42,7 +42,7 @@ from taichi_softras.kernels.rasterize import (
 from taichi_softras.kernels.variant import Variant
 
 CHUNK_PIXELS = 1024
-"""Pixels that one thread looks at, at most, before it takes the next chunk."""
+"""Pixels that one thread looks at before it takes the next chunk; or one row, if that is longer."""
 
 SIGMA_COLUMN = 9
 GAMMA_COLUMN = 10
@@ -163,6 +163,28 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
             colors[k, c] = face_colors[b_color, f, k, first_channel + c]
         return colors
 
+    @ti.func
+    def through_interpolation(by_weights, by_depth, clipped, inverse_depths, depth):
+        """Derivatives by the corners' depths, and by the clipped barycentric coordinates.
+
+        Args:
+            by_weights: Derivatives by the corners' weights in the colour.
+            by_depth: Derivative by the fragment's depth, other than through those weights.
+            clipped: The coordinates.
+            inverse_depths: One over the corners' depths.
+            depth: The fragment's depth, ``1 / (clipped * inverse_depths).sum()``.
+        """
+        by_depths = ti.Vector([dtype(0.0)] * 3)
+        by_clipped = by_weights
+        if ti.static(variant.perspective_correct):
+            # weights = clipped * inverse_depths * depth
+            by_own_weight = by_weights * clipped * inverse_depths
+            by_depth += by_own_weight.sum()
+            by_clipped = by_weights * inverse_depths * depth
+            by_depths -= by_own_weight * inverse_depths * depth
+        by_mean = by_depth * depth * depth * inverse_depths
+        return by_depths + by_mean * clipped * inverse_depths, by_clipped - by_mean
+
     @ti.kernel
     def sum_chunks(
         face_vertices: array4,  # (B, F, 3, 3) NDC x y, depth, in
@@ -215,72 +237,60 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
                 for col in range(boxes[b, f, 1], boxes[b, f, 1] + boxes[b, f, 3]):
                     by_alpha = dtype(0.0)
                     if with_alpha:
-                        by_alpha = alpha_at(grad_image, b, row, col) * (
-                            1 - alpha_at(image, b, row, col)
-                        )
+                        opacity = alpha_at(image, b, row, col)
+                        by_alpha = alpha_at(grad_image, b, row, col) * (1 - opacity)
                     seen = False
                     if ti.static(channels > 0):
                         closest = depths.min() - nearest_depth[b, row, col]
                         seen = closest * rate < ti.static(HIDDEN_LOGIT[dtype])
-                    if seen or by_alpha != 0:
-                        point = pixel_center(row, col, height, width, dtype)
-                        start = point - corner_of(corners, 0)
-                        w = barycentric(start, slopes)
-                        offset, foot = nearest_edge(point, corners, lengths)
-                        outward = ti.select(solid and w.min() > 0, inverse_sigma, -inverse_sigma)
-                        x = outward * offset.norm_sqr()
-                        if x > -cutoff_logit:
-                            clipped = clip_barycentric(w)
-                            depth = fragment_depth(clipped, inverse_depths, dtype)
-                            if near <= depth and depth <= far:
-                                cover = coverage(x, dtype)
-                                by_x = by_alpha * cover
-                                if ti.static(channels > 0):
-                                    if seen:
-                                        nearest = nearest_depth[b, row, col]
-                                        weight = (
-                                            cover
-                                            * depth_weight(depth, nearest, rate)
-                                            / weight_sum[b, row, col]
-                                        )
-                                        weights = interpolation_weights(
-                                            clipped,
-                                            inverse_depths,
-                                            depth,
-                                            variant.perspective_correct,
-                                        )
-                                        by_weights = ti.Vector([dtype(0.0)] * 3)
-                                        gain = dtype(0.0)
-                                        for c in ti.static(range(channels)):
-                                            channel = first_channel + c
-                                            grad = grad_image[b, row, col, channel] * weight
-                                            for k in ti.static(range(3)):
-                                                by_weights[k] += grad * colors[k, c]
-                                                by_colors[k, c] += grad * weights[k]
-                                            gain -= grad * image[b, row, col, channel]
-                                        by_color = weights.dot(by_weights)
-                                        gain += by_color
-                                        by_x += gain * (1 - cover)
-                                        by_log_gamma += gain * (depth - nearest) * rate
-                                        by_depth = -gain * rate
-                                        by_clipped = by_weights
-                                        if ti.static(variant.perspective_correct):
-                                            by_depth += by_color / depth
-                                            by_clipped = by_weights * inverse_depths * depth
-                                            by_depths -= by_weights * weights * inverse_depths
-                                        # depth = 1 / (clipped / depths).sum()
-                                        by_mean = by_depth * depth * depth * inverse_depths
-                                        by_depths += by_mean * clipped * inverse_depths
-                                        by_clipped -= by_mean
-                                        u = through_clip(by_clipped, clipped, w)
-                                        by_w += u
-                                        by_w_start += u.outer_product(start)
-                                        by_log_area -= u[0] * w[1] + u[1] * w[2]
-                                by_log_sigma -= by_x * x
-                                # The nearest point's own sliding along its edge changes the
-                                # distance by nothing.
-                                pull = (-2) * by_x * outward * offset
-                                by_nearest += foot.outer_product(pull)
+                    if by_alpha == 0 and not seen:
+                        continue
+                    point = pixel_center(row, col, height, width, dtype)
+                    start = point - corner_of(corners, 0)
+                    w = barycentric(start, slopes)
+                    offset, foot = nearest_edge(point, corners, lengths)
+                    outward = ti.select(solid and w.min() > 0, inverse_sigma, -inverse_sigma)
+                    x = outward * offset.norm_sqr()
+                    if x <= -cutoff_logit:
+                        continue
+                    clipped = clip_barycentric(w)
+                    depth = fragment_depth(clipped, inverse_depths, dtype)
+                    if depth < near or depth > far:
+                        continue
+                    cover = coverage(x, dtype)
+                    by_x = by_alpha * cover
+                    if ti.static(channels > 0):
+                        if seen:
+                            nearest = nearest_depth[b, row, col]
+                            weight = cover * depth_weight(depth, nearest, rate)
+                            weight /= weight_sum[b, row, col]
+                            weights = interpolation_weights(
+                                clipped, inverse_depths, depth, variant.perspective_correct
+                            )
+                            by_weights = ti.Vector([dtype(0.0)] * 3)
+                            gain = dtype(0.0)
+                            for c in ti.static(range(channels)):
+                                channel = first_channel + c
+                                grad = grad_image[b, row, col, channel] * weight
+                                for k in ti.static(range(3)):
+                                    by_weights[k] += grad * colors[k, c]
+                                    by_colors[k, c] += grad * weights[k]
+                                gain -= grad * image[b, row, col, channel]
+                            gain += weights.dot(by_weights)
+                            by_x += gain * (1 - cover)
+                            by_log_gamma += gain * (depth - nearest) * rate
+                            add_depths, by_clipped = through_interpolation(
+                                by_weights, -gain * rate, clipped, inverse_depths, depth
+                            )
+                            by_depths += add_depths
+                            u = through_clip(by_clipped, clipped, w)
+                            by_w += u
+                            by_w_start += u.outer_product(start)
+                            by_log_area -= u[0] * w[1] + u[1] * w[2]
+                    by_log_sigma -= by_x * x
+                    # The nearest point's own sliding along its edge changes the distance by
+                    # nothing.
+                    by_nearest += foot.outer_product((-2) * by_x * outward * offset)
             inverse_area = inverse(divisible_area(corners, dtype), dtype)
             slope1 = ti.Vector([slopes[0, 0], slopes[0, 1]])
             slope2 = ti.Vector([slopes[1, 0], slopes[1, 1]])
