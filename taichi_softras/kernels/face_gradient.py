@@ -6,8 +6,8 @@ the threads do. It is the adjoint of the sum that `rasterize.surrogate` adds up,
 ``docs/gradient.md`` derives it. `rasterize.surrogate` under Taichi's autodiff is its oracle in the
 tests.
 
-Large faces are cut into chunks of about `CHUNK_PIXELS` pixels, in whole rows, so that no thread gets
-much more than that at a time. The chunks of a face are summed in order.
+Large faces are cut into chunks of about `CHUNK_PIXELS` pixels, in whole rows, so that no thread
+gets much more than that at a time. The chunks of a face are summed in order.
 """
 
 import functools
