@@ -47,7 +47,7 @@ class FitOptions:
         size: Height and width of the silhouettes, in pixels.
         steps: Steps of the optimiser.
         subdivisions: Of the icosphere to start from: 3 gives 642 vertices.
-        learning_rate: Length of a step.
+        learning_rate: Length of the first step; it falls evenly to a tenth.
         sigma: Softness of edges.
         laplacian: Weight of the Laplacian loss, which keeps vertices evenly spread.
         flattening: Weight of the flattening loss, which keeps faces from folding.
@@ -141,7 +141,9 @@ def fit_silhouettes(
     optimizer = Adam([vertices], options.learning_rate, mean_decay=0.5, square_decay=0.95)
     loss = ti.ndarray(ti.f32, 1, needs_grad=True)
     losses = []
-    for _ in range(options.steps):
+    for step in range(options.steps):
+        # Shorter and shorter steps: with long ones to the end the surface stays rough.
+        optimizer.learning_rate = options.learning_rate * (1 - 0.9 * step / options.steps)
         optimizer.zero_grad()
         with ti.ad.Tape(loss=loss):
             alpha = render_silhouette(vertices, faces, camera, settings)
