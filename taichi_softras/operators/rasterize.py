@@ -43,7 +43,7 @@ class RasterizeOperator:
         dtype: ``ti.f32`` or ``ti.f64``.
         channels: C, or 0 for silhouettes.
         autodiff: Whether Taichi differentiates the surrogate of the image, as the tests' oracle,
-            instead of the kernels that do so by hand, several times faster.
+            instead of the kernels that do so by hand, faster.
     """
 
     settings: RasterizerSettings
