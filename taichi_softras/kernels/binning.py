@@ -18,6 +18,7 @@ from taichi_softras.kernels.geometry import (
     is_finite,
     is_solid,
     isotropic_scale,
+    item_of,
     load_corners,
     weight_slopes,
 )
@@ -25,19 +26,21 @@ from taichi_softras.kernels.variant import Variant
 
 
 @ti.func
+def pixel_position(x, size, dtype: ti.template()):
+    """Where ``x`` in NDC is among ``size`` pixels: a whole number at the centre of each."""
+    return ((x + 1) * size - 1) / ti.cast(2, dtype)
+
+
+@ti.func
 def first_pixel(x, size, dtype: ti.template()):
     """Index of the first pixel of ``size`` whose centre is at ``x`` or beyond; NDC, increasing."""
-    return ti.cast(
-        ti.math.clamp(ti.ceil(((x + 1) * size - 1) / ti.cast(2, dtype)), 0, size), ti.i32
-    )
+    return ti.cast(ti.math.clamp(ti.ceil(pixel_position(x, size, dtype)), 0, size), ti.i32)
 
 
 @ti.func
 def last_pixel(x, size, dtype: ti.template()):
     """Index of the last pixel of ``size`` whose centre is at ``x`` or before; NDC, increasing."""
-    return ti.cast(
-        ti.math.clamp(ti.floor(((x + 1) * size - 1) / ti.cast(2, dtype)), -1, size - 1), ti.i32
-    )
+    return ti.cast(ti.math.clamp(ti.floor(pixel_position(x, size, dtype)), -1, size - 1), ti.i32)
 
 
 @ti.func
@@ -169,7 +172,7 @@ def box_kernel(variant: Variant):
                 )
                 if drawn and not (cull_backfaces and double_area(corners) <= 0):
                     store_record(records, b, f, corners, depths, dtype)
-                    radius = ti.sqrt(sigma[ti.min(b, sigma.shape[0] - 1)] * cutoff_logit)
+                    radius = ti.sqrt(item_of(sigma, b) * cutoff_logit)
                     xs = ti.Vector([corners[0, 0], corners[1, 0], corners[2, 0]])
                     ys = ti.Vector([corners[0, 1], corners[1, 1], corners[2, 1]])
                     col = first_pixel((xs.min() - radius) / scale[0], width, dtype)

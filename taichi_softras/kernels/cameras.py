@@ -4,6 +4,7 @@ import functools
 
 import taichi as ti
 
+from taichi_softras.kernels.geometry import item_of
 from taichi_softras.kernels.vertices import SMALLEST_NORMAL_SQ, row_of, unit
 
 
@@ -51,7 +52,7 @@ def perspective_kernel(dtype):
     ):
         """Build projections that divide by depth."""
         for b in range(projection.shape[0]):
-            half_fov = fov_degrees[ti.min(b, fov_degrees.shape[0] - 1)] * radians_per_half_degree
+            half_fov = item_of(fov_degrees, b) * radians_per_half_degree
             scale = ti.cos(half_fov) / ti.sin(half_fov)
             projection[b, 0, 0] += scale / aspect
             projection[b, 1, 1] += scale

@@ -25,6 +25,7 @@ from taichi_softras.kernels.geometry import (
     inverse_lengths_sq,
     is_solid,
     isotropic_scale,
+    item_of,
     load_corners,
     nearest_on_edge,
     pixel_center,
@@ -37,7 +38,6 @@ from taichi_softras.kernels.rasterize import (
     depth_weight,
     fragment_depth,
     interpolation_weights,
-    item_of,
 )
 from taichi_softras.kernels.variant import Variant
 

@@ -31,6 +31,12 @@ def inverse(x, dtype: ti.template()):
 
 
 @ti.func
+def item_of(values: ti.template(), b):
+    """Take the value of item ``b`` from an array of one value per item, or one for all."""
+    return values[ti.min(b, values.shape[0] - 1)]
+
+
+@ti.func
 def is_finite(x):
     """Tell whether ``x`` is a finite number, also under fast math."""
     return not (ti.math.isnan(x) or ti.math.isinf(x))

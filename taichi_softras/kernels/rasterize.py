@@ -25,6 +25,7 @@ from taichi_softras.kernels.geometry import (
     inverse_lengths_sq,
     is_solid,
     isotropic_scale,
+    item_of,
     load_corners,
     pixel_center,
     signed_distance_sq,
@@ -87,12 +88,6 @@ def background_at(background: ti.template(), b, row, col, channel):
         ti.min(col, background.shape[2] - 1),
         channel,
     ]
-
-
-@ti.func
-def item_of(values: ti.template(), b):
-    """Take the value of item ``b`` from an array of one value per item, or one for all."""
-    return values[ti.min(b, values.shape[0] - 1)]
 
 
 @ti.func

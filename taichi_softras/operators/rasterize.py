@@ -6,7 +6,7 @@ from typing import Any
 
 import taichi as ti
 
-from taichi_softras.kernels.binning import RECORD_SIZE, box_kernel, tile_kernels
+from taichi_softras.kernels.binning import LARGEST_TILE, RECORD_SIZE, box_kernel, tile_kernels
 from taichi_softras.kernels.face_gradient import (
     GAMMA_COLUMN,
     SIGMA_COLUMN,
@@ -184,7 +184,7 @@ def channel_passes(channels: int) -> Iterator[tuple[int, int]]:
 def choose_tile_size(height: int, width: int) -> int:
     """Choose the side of a tile, in pixels: small ones fit faces closely, but cost memory."""
     pixels = height * width
-    return 4 if pixels <= 512**2 else 8 if pixels <= 2048**2 else 16
+    return 4 if pixels <= 512**2 else 8 if pixels <= 2048**2 else LARGEST_TILE
 
 
 def list_chunks(boxes: Array, allocate: Allocate) -> tuple[Array, Array]:
