@@ -7,10 +7,12 @@ Layers, each importing only those below it:
     renderer                                            mesh + camera + light -> image
     rasterizer, cameras, lights, losses, optimizers     functions on arrays
     primitives, teapot, meshes, mesh_parts, files       mesh data and mesh files
-    checks                                              of arrays, at the boundary
+    textures                                            where faces have their colours from
+    checks, arrays                                      of arrays, at the boundary
     bridges                                             PyTorch's graph; Taichi's tapes
     operators                                           how kernels are called
     kernels, runtime, settings                          Taichi only
+    families                                            what can be chosen, and added to
 
 Functions take PyTorch tensors or Taichi ndarrays alike; PyTorch is imported only by programs that
 use it.
@@ -27,6 +29,9 @@ from taichi_softras.cameras import MatrixCamera as MatrixCamera
 from taichi_softras.cameras import orbit_eyes as orbit_eyes
 from taichi_softras.cameras import perspective as perspective
 from taichi_softras.cameras import project as project
+from taichi_softras.families import Alpha as Alpha
+from taichi_softras.families import Coverage as Coverage
+from taichi_softras.families import register as register
 from taichi_softras.lights import Light as Light
 from taichi_softras.lights import shade as shade
 from taichi_softras.lights import vertex_normals as vertex_normals
@@ -53,5 +58,7 @@ from taichi_softras.renderer import render as render
 from taichi_softras.renderer import render_silhouette as render_silhouette
 from taichi_softras.runtime import init as init
 from taichi_softras.settings import RasterizerSettings as RasterizerSettings
+from taichi_softras.textures import SurfaceTexture as SurfaceTexture
+from taichi_softras.textures import UVTexture as UVTexture
 
 __version__ = "0.1.0"

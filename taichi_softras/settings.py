@@ -2,6 +2,11 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
+
+from taichi_softras.families import ALPHAS, COLORS, COVERAGES
+
+CULL = ("none", "back", "front")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +28,20 @@ class RasterizerSettings:
             under 1e-34 counts as that.
         perspective_correct: Whether colours are interpolated with 1/depth, as a camera sees a
             coloured plane, or affinely in the image, as SoftRas does.
-        cull_backfaces: Whether faces turned away from the camera (clockwise in the image) are
-            left out.
+        orthographic: Whether the camera's rays are parallel, so that colours and depths are both
+            interpolated affinely. `render` asks the camera.
+        coverage: How faces cover pixels: "euclidean" (by the squared distance to the border),
+            "barycentric" (by the square of the smallest barycentric coordinate), "hard" (all or
+            nothing), or the name of a `Coverage` that was registered.
+        alpha: How the faces' coverages add up to alpha: "prod" (one minus the product of
+            transparencies), "sum" (the mean over all faces), "hard" (1 where a face covers more
+            than half of the pixel), or the name of an `Alpha` that was registered.
+        color: How colours are chosen among faces: by a "softmax" over depth, or "hard", that of the
+            nearest face at the pixel's centre.
+        cull: Which faces are left out by their winding: "none", "back" faces, which are clockwise
+            in the image, or "front" faces.
+        cull_alpha: Whether those are left out of alpha too, or only of colours.
+        supersampling: Rows and columns of samples in a pixel, which is their mean; 1 or more.
 
     Raises:
         TypeError: If a value is of the wrong type.
@@ -40,16 +57,29 @@ class RasterizerSettings:
     eps: float = 1e-3
     coverage_cutoff: float = 1e-4
     perspective_correct: bool = True
-    cull_backfaces: bool = False
+    orthographic: bool = False
+    coverage: str = "euclidean"
+    alpha: str = "prod"
+    color: str = "softmax"
+    cull: str = "none"
+    cull_alpha: bool = True
+    supersampling: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("height", "width"):
+        for name in ("height", "width", "supersampling"):
             check_integer(name, getattr(self, name), at_least=1)
         for name in ("near", "far", "sigma", "gamma", "eps", "coverage_cutoff"):
             check_number(name, getattr(self, name))
-        for name in ("perspective_correct", "cull_backfaces"):
+        for name in ("perspective_correct", "orthographic", "cull_alpha"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
+        for name, choices in (
+            ("coverage", tuple(COVERAGES)),
+            ("alpha", tuple(ALPHAS)),
+            ("color", COLORS),
+            ("cull", CULL),
+        ):
+            check_choice(name, getattr(self, name), choices)
         if not 0 < self.near < self.far:
             raise ValueError(f"need 0 < near < far, got near={self.near}, far={self.far}")
         if not 0 < self.coverage_cutoff < 0.5:
@@ -64,9 +94,19 @@ class RasterizerSettings:
         return self.width / self.height
 
     @property
-    def cutoff_logit(self) -> float:
-        """Distance, squared and in units of sigma, at which coverage falls to the cut-off."""
-        return math.log(1 / self.coverage_cutoff - 1)
+    def cutoff(self) -> float:
+        """Distance outside a face, in units of sigma, at which coverage falls to the cut-off."""
+        return float(COVERAGES[self.coverage].cutoff(self.coverage_cutoff))
+
+
+def check_choice(name: str, value: object, choices: tuple[Any, ...]) -> None:
+    """Refuse what is not among ``choices``.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
 
 
 def check_integer(name: str, value: object, *, at_least: int) -> None:

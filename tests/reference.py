@@ -3,10 +3,13 @@
 Slow and obvious. Written from the formulas, not from the kernels; run in float64.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
 
+import taichi_softras as sr
 from taichi_softras import RasterizerSettings
 
 SMALLEST_AREA = 2.0**-33
@@ -32,8 +35,21 @@ def cross(u: Tensor, v: Tensor) -> Tensor:
     return u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
 
 
-def fragments(face_vertices: Tensor, settings: RasterizerSettings, sigma: Tensor):
-    """Every face at every pixel, (B, H, W, F): s / sigma, clipped barycentrics, depth, drawn."""
+class Fragments(NamedTuple):
+    """Every face at every pixel, (B, H, W, F)."""
+
+    cover: Tensor
+    log_cover: Tensor
+    uncovered: Tensor  # one minus it, exactly
+    weights: Tensor  # of the corners in the colour, (B, H, W, F, 3)
+    depth: Tensor
+    drawn: Tensor  # in alpha
+    shown: Tensor  # in colours
+    inside: Tensor
+
+
+def fragments(face_vertices: Tensor, settings: RasterizerSettings, sigma: Tensor) -> Fragments:
+    """Every face at every pixel."""
     # A face that is not finite is left out; what stands in for it must not bring NaN gradients.
     finite = face_vertices.isfinite().flatten(2).all(-1)
     face_vertices = torch.where(finite[..., None, None], face_vertices, face_vertices.new_ones(()))
@@ -54,21 +70,42 @@ def fragments(face_vertices: Tensor, settings: RasterizerSettings, sigma: Tensor
     w = cross(edges, offsets).roll(-1, dims=-1) / divisor[..., None]
     w = torch.stack([1 - w[..., 1] - w[..., 2], w[..., 1], w[..., 2]], dim=-1)
     inside = solid & (w > 0).all(-1)
-    x = torch.where(inside, distance_sq, -distance_sq) / sigma[:, None, None, None]
 
     clipped = w.clamp(0, 1)
     clipped = clipped / clipped.sum(-1, keepdim=True)
     in_front = (depths > 0).all(-1) & finite[:, None, None]
     depths = torch.where(in_front[..., None], depths, 1.0)
-    depth = 1 / (clipped / depths).sum(-1)
+    depth = (clipped * depths).sum(-1) if settings.orthographic else 1 / (clipped / depths).sum(-1)
     drawn = in_front & (depth >= settings.near) & (depth <= settings.far)
-    if settings.cull_backfaces:
-        drawn = drawn & (area > 0)  # counter-clockwise, x right and y up
-    drawn = drawn & (x > -settings.cutoff_logit)
+    turned = {"none": area.isnan(), "back": area <= 0, "front": area >= 0}[settings.cull]
+    turned = turned.expand(drawn.shape)
+    if settings.cull_alpha:
+        drawn = drawn & ~turned
+
+    smallest = w.amin(-1)
+    s = {
+        "euclidean": torch.where(inside, distance_sq, -distance_sq),
+        "barycentric": smallest * smallest.abs(),
+        "hard": torch.where(inside, torch.inf, -torch.inf),
+    }[settings.coverage]
+    x = s / sigma[:, None, None, None]
+    if settings.coverage == "barycentric":
+        drawn = drawn & solid
+    drawn = drawn & (torch.sigmoid(x) > settings.coverage_cutoff)
     weights = clipped
-    if settings.perspective_correct:
+    if settings.perspective_correct and not settings.orthographic:
         weights = clipped / depths * depth[..., None]
-    return x, weights, depth, drawn
+    log_cover = torch.nn.functional.logsigmoid(x)
+    return Fragments(
+        torch.sigmoid(x),
+        log_cover,
+        torch.sigmoid(-x),
+        weights,
+        depth,
+        drawn,
+        drawn & ~turned,
+        inside,
+    )
 
 
 def per_item(value, default: float) -> Tensor:
@@ -77,33 +114,114 @@ def per_item(value, default: float) -> Tensor:
     return value
 
 
+def opacity(found: Fragments, settings: RasterizerSettings) -> Tensor:
+    """Alpha (B, H, W)."""
+    cover = torch.where(found.drawn, found.cover, 0.0)
+    if settings.alpha == "prod":
+        return 1 - torch.where(found.drawn, found.uncovered, 1.0).prod(-1)
+    if settings.alpha == "sum":
+        return cover.sum(-1) / cover.shape[-1]
+    return (cover > 0.5).any(-1).to(cover)
+
+
 def silhouette(face_vertices: Tensor, settings: RasterizerSettings, *, sigma=None) -> Tensor:
     """As `taichi_softras.rasterize_silhouette`."""
-    x, _, _, drawn = fragments(face_vertices, settings, per_item(sigma, settings.sigma))
-    return 1 - torch.where(drawn, torch.sigmoid(-x), 1.0).prod(-1)
+    return opacity(fragments(face_vertices, settings, per_item(sigma, settings.sigma)), settings)
+
+
+def surface_colors(texels: Tensor, weights: Tensor) -> Tensor:
+    """Nearest texels (B, F, R * R, C) at barycentric coordinates (B, H, W, F, 3)."""
+    resolution = round(texels.shape[2] ** 0.5)
+    places = weights.detach() * resolution
+    col, row = (places[..., k].floor().clamp(0, resolution - 1).long() for k in (0, 1))
+    lower = places[..., 0] + places[..., 1] - col - row <= 1
+    last = resolution - 1
+    index = torch.where(lower, row * resolution + col, (last - row) * resolution + last - col)
+    texels = texels.expand(len(weights), -1, -1, -1)[:, None, None]
+    index = index[..., None, None].expand(*index.shape, 1, texels.shape[-1])
+    return texels.expand(*index.shape[:3], -1, -1, -1).gather(-2, index)[..., 0, :]
+
+
+def map_colors(texture: sr.UVTexture, weights: Tensor) -> Tensor:
+    """Bilinear samples at barycentric coordinates (B, H, W, F, 3), one texel at a time."""
+    uvs = torch.einsum(
+        "bhwfk,bfkc->bhwfc", weights, texture.face_uvs.expand(len(weights), -1, -1, -1)
+    )
+    texels = texture.texels.flatten(1, 2)
+    maps = texture.maps
+    if maps is None:
+        maps = torch.tensor([[0, *texture.texels.shape[1:3], 0]])
+    if texture.face_maps is None:
+        of_faces = maps[:1].expand(uvs.shape[3], -1)
+    else:
+        of_faces = maps[texture.face_maps.long()]
+    first, height, width, clamps = of_faces.long().T
+    x, y = uvs[..., 0] * width - 0.5, (1 - uvs[..., 1]) * height - 0.5
+
+    def wrapped(i, size):
+        return torch.where(clamps == 1, torch.minimum(i.clamp(min=0), size - 1), i.remainder(size))
+
+    total = torch.zeros(())
+    items = torch.arange(len(uvs))[:, None, None, None].clamp(max=len(texels) - 1)
+    for down in (0, 1):
+        for right in (0, 1):
+            row, col = y.detach().floor().long() + down, x.detach().floor().long() + right
+            weight = (1 - (x - col).abs()) * (1 - (y - row).abs())
+            index = first + wrapped(row, height) * width + wrapped(col, width)
+            total = total + weight[..., None] * texels[items, index]
+    return total
+
+
+def colors_of(colors, weights: Tensor) -> Tensor:
+    """Colours of fragments (B, H, W, F, C)."""
+    if isinstance(colors, sr.SurfaceTexture):
+        return surface_colors(colors.texels, weights)
+    if isinstance(colors, sr.UVTexture):
+        return map_colors(colors, weights)
+    return torch.einsum("bhwfk,bfkc->bhwfc", weights, colors.expand(len(weights), -1, -1, -1))
 
 
 def rasterize(
-    face_vertices, face_colors, settings, *, background=0.0, sigma=None, gamma=None, eps=None
+    face_vertices,
+    colors,
+    settings,
+    *,
+    attributes=None,
+    background=0.0,
+    sigma=None,
+    gamma=None,
+    eps=None,
 ) -> Tensor:
     """As `taichi_softras.rasterize`."""
     sigma = per_item(sigma, settings.sigma)
     gamma = per_item(gamma, settings.gamma)
     eps = per_item(eps, settings.eps)
     background = torch.as_tensor(background, dtype=torch.float64)
-    finite = face_colors.isfinite().flatten(2).all(-1)  # B F
-    face_colors = torch.where(finite[..., None, None], face_colors, face_colors.new_zeros(()))
-    x, weights, depth, drawn = fragments(face_vertices, settings, sigma)
-    drawn = drawn & finite[:, None, None]
-    alpha = 1 - torch.where(drawn, torch.sigmoid(-x), 1.0).prod(-1)
+    found = fragments(face_vertices, settings, sigma)
+    if isinstance(colors, Tensor):
+        finite = colors.isfinite().flatten(2).all(-1)  # B F
+        colors = torch.where(finite[..., None, None], colors, colors.new_zeros(()))
+        found = found._replace(
+            drawn=found.drawn & finite[:, None, None], shown=found.shown & finite[:, None, None]
+        )
+    alpha = opacity(found, settings)
+    values = colors_of(colors, found.weights)
+    if attributes is not None:
+        values = torch.cat([values, colors_of(attributes, found.weights)], dim=-1)
 
-    zbar = (settings.far - depth) / (settings.far - settings.near)
-    logits = torch.nn.functional.logsigmoid(x) + zbar / gamma[:, None, None, None]
-    logits = torch.where(drawn, logits, -torch.inf)
-    behind = (eps / gamma)[:, None, None, None].expand(*logits.shape[:-1], 1)
-    share = torch.softmax(torch.cat([logits, behind], dim=-1), dim=-1)
-    colors = torch.einsum("bhwfk,bfkc->bhwfc", weights, face_colors.expand(len(x), -1, -1, -1))
-    color = (share[..., :-1, None] * colors).sum(-2) + share[..., -1:] * background
+    if settings.color == "hard":
+        depth = torch.where(found.shown & found.inside, found.depth, torch.inf)
+        nearest = depth.amin(-1, keepdim=True)
+        chosen = (depth == nearest) & depth.isfinite()
+        share = chosen & (chosen.cumsum(-1) == 1)
+        share = torch.cat([share, ~share.any(-1, keepdim=True)], dim=-1).double()
+    else:
+        zbar = (settings.far - found.depth) / (settings.far - settings.near)
+        logits = found.log_cover + zbar / gamma[:, None, None, None]
+        logits = torch.where(found.shown, logits, -torch.inf)
+        behind = (eps / gamma)[:, None, None, None].expand(*logits.shape[:-1], 1)
+        share = torch.softmax(torch.cat([logits, behind], dim=-1), dim=-1)
+    color = (share[..., :-1, None] * values).sum(-2) + share[..., -1:] * background
     return torch.cat([color, alpha[..., None]], dim=-1)
 
 

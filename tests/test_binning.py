@@ -46,7 +46,8 @@ def random_boxes(rng, num_items, num_faces, height, width):
     boxes = torch.cat([ends[:, :, 0], ends[:, :, 1] - ends[:, :, 0]], dim=-1)
     empty = (boxes[..., 2:] == 0).any(-1)
     boxes[..., 2:][empty] = 0
-    return boxes.contiguous()
+    items = torch.arange(num_items, dtype=torch.int32)[:, None, None].expand(-1, num_faces, 1)
+    return torch.cat([boxes, items], dim=-1).contiguous()
 
 
 @pytest.mark.parametrize(
@@ -56,11 +57,11 @@ def random_boxes(rng, num_items, num_faces, height, width):
 def test_lists_of_faces(num_items, num_faces, height, width, tile_size, rng):
     """Each tile lists the faces whose boxes touch it, in order, however threads ran."""
     boxes = random_boxes(rng, num_items, num_faces, height, width)
-    starts, entries = list_tile_faces(boxes, height, width, tile_size, _allocate_on(CPU))
+    starts, entries = list_tile_faces(boxes, num_items, height, width, tile_size, _allocate_on(CPU))
     starts, entries, boxes = starts.numpy(), entries.numpy(), boxes.numpy()
     tile = 0
     for b in range(num_items):
-        row, col, rows, cols = boxes[b].T
+        row, col, rows, cols, _ = boxes[b].T
         for tile_row in range(0, height, tile_size):
             for tile_col in range(0, width, tile_size):
                 touched = (row < tile_row + tile_size) & (row + rows > tile_row)
@@ -91,8 +92,8 @@ def test_lists_are_sorted_whatever_threads_do(monkeypatch):
 
     backwards = SimpleNamespace(count=kernels.count, fill=fill, sort=kernels.sort)
     monkeypatch.setattr(rasterize, "tile_kernels", lambda: backwards)
-    boxes = torch.tensor([0, 0, 4, 4], dtype=torch.int32).repeat(1, 100, 1)
-    _, entries = list_tile_faces(boxes, 4, 4, 4, _allocate_on(CPU))
+    boxes = torch.tensor([0, 0, 4, 4, 0], dtype=torch.int32).repeat(1, 100, 1)
+    _, entries = list_tile_faces(boxes, 1, 4, 4, 4, _allocate_on(CPU))
     assert (entries >> FACE_SHIFT).tolist() == list(range(100))
 
 

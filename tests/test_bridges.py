@@ -71,10 +71,10 @@ def test_an_incoming_gradient_that_wants_one_gets_none(faces, colors):
     assert weights.grad is None
 
 
-@pytest.mark.parametrize("changed", ["face_vertices", "face_colors", "sigma", "image"])
+@pytest.mark.parametrize("changed", ["face_vertices", "colors", "sigma", "image"])
 def test_writing_in_place_before_backward_is_noticed(changed, faces, colors):
     leaf = faces.requires_grad_()
-    inputs = {"face_vertices": leaf * 1, "face_colors": colors, "sigma": torch.tensor([1e-2])}
+    inputs = {"face_vertices": leaf * 1, "colors": colors, "sigma": torch.tensor([1e-2])}
     image = sr.rasterize(settings=SETTINGS, **inputs)
     loss = (image * 2).sum()
     with torch.no_grad():
@@ -302,11 +302,11 @@ def test_tensors_and_ndarrays_do_not_mix(faces, colors):
 
 
 def test_types_do_not_mix(faces, colors):
-    with pytest.raises(TypeError, match="face_colors must be float32, got float64"):
+    with pytest.raises(TypeError, match="colors must be float32, got float64"):
         sr.rasterize(faces, colors.double(), SETTINGS)
     with pytest.raises(TypeError, match="sigma must be float64, got float32"):
         sr.rasterize(faces.double(), colors.double(), SETTINGS, sigma=torch.ones(1))
-    with pytest.raises(TypeError, match="face_colors must be float64, got float32"):
+    with pytest.raises(TypeError, match="colors must be float64, got float32"):
         sr.rasterize(*(scenes.to_taichi(x) for x in (faces.double(), colors)), SETTINGS)
 
 

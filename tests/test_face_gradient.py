@@ -7,16 +7,26 @@ import torch
 
 import taichi_softras as sr
 from taichi_softras.bridges import apply
-from taichi_softras.operators.rasterize import RasterizeOperator
+from taichi_softras.operators.rasterize import Inputs, RasterizeOperator
 
-NAMES = ("face_vertices", "face_colors", "background", "sigma", "gamma", "eps")
+NAMES = ("face_vertices", "colors", "background", "sigma", "gamma", "eps")
+
+
+def inputs_of(**given):
+    """Inputs of the operator: those given, and small stand-ins for the others."""
+    ones = {"varyings": (1, 1, 3, 1), "attributes": (1, 1, 3, 1), "lighting": (1, 1)}
+    arrays = {name: torch.zeros(shape, dtype=torch.float64) for name, shape in ones.items()}
+    whole = {"face_items": [0], "face_sources": [[0]], "face_maps": [0], "maps": [[0, 1, 1, 0]]}
+    arrays |= {name: torch.tensor(x, dtype=torch.int32) for name, x in whole.items()}
+    return Inputs(**{**arrays, **given})
 
 
 def gradients_of(inputs, settings, channels, weights, *, autodiff):
     """Gradients of a weighted sum of the image's pixels by every input."""
     leaves = [x.clone().requires_grad_() for x in inputs]
-    operator = RasterizeOperator(settings, ti.f64, channels, autodiff=autodiff)
-    (image,) = apply(operator, leaves)
+    num_items = inputs[0].shape[0]
+    operator = RasterizeOperator(settings, ti.f64, channels, num_items, autodiff=autodiff)
+    (image,) = apply(operator, inputs_of(**dict(zip(NAMES, leaves))))
     image.backward(weights[: image.numel()].reshape(image.shape))
     return {name: leaf.grad for name, leaf in zip(NAMES, leaves)}
 
@@ -55,7 +65,7 @@ def test_large_faces_are_cut_into_chunks_that_add_up(rng):
     weights = torch.randn(2 * 70 * 90 * 4, generator=rng, dtype=torch.float64)
     found = gradients_of(inputs, settings, 3, weights, autodiff=False)
     expected = gradients_of(inputs, settings, 3, weights, autodiff=True)
-    for name in ("face_vertices", "face_colors"):
+    for name in ("face_vertices", "colors"):
         torch.testing.assert_close(found[name], expected[name], rtol=1e-9, atol=1e-12)
 
 
@@ -65,5 +75,5 @@ def test_same_bits_on_repeat(rng):
     weights = torch.randn(2 * 64 * 64 * 4, generator=rng, dtype=torch.float64)
     first, *others = (gradients_of(inputs, settings, 3, weights, autodiff=False) for _ in range(4))
     for other in others:
-        for name in ("face_vertices", "face_colors", "sigma"):
+        for name in ("face_vertices", "colors", "sigma"):
             assert (first[name] == other[name]).all()

@@ -34,7 +34,7 @@ def rasterize_inputs(kind, rng, *, num_items=1, channels=3):
     """Everything that `rasterize` differentiates by; each item with a softness of its own."""
     return {
         "face_vertices": scenes.random_faces(kind, rng, num_items),
-        "face_colors": scenes.random_colors(6, channels, rng, num_items),
+        "colors": scenes.random_colors(6, channels, rng, num_items),
         "background": torch.rand(1, 1, 1, channels, generator=rng, dtype=torch.float64),
         "sigma": numbers(3e-2, 1e-2)[:num_items],
         "gamma": numbers(0.1, 0.3)[:num_items],
@@ -46,7 +46,7 @@ def draw(settings):
     def rasterize(face_vertices=None, x=None, y=None, z=None, **inputs):
         if face_vertices is None:
             face_vertices = torch.stack([x, y, z], dim=-1)
-        return sr.rasterize(face_vertices, inputs.pop("face_colors"), settings, **inputs)
+        return sr.rasterize(face_vertices, inputs.pop("colors"), settings, **inputs)
 
     return rasterize
 
@@ -81,7 +81,7 @@ def test_rasterize_shared_inputs(background_shape, rng):
 
 def test_rasterize_with_culling(rng):
     inputs = rasterize_inputs("overlapping", rng, num_items=2)
-    gradients.assert_gradients_match(draw(settings_of(6, 7, cull_backfaces=True)), inputs, rng)
+    gradients.assert_gradients_match(draw(settings_of(6, 7, cull="back")), inputs, rng)
 
 
 @pytest.mark.parametrize("softness", [(1e-3, 1e-2), (0.3, 1.0)], ids=["hard", "soft"])
@@ -92,7 +92,7 @@ def test_rasterize_hard_and_soft(kind, softness, rng):
     gradients.assert_gradients_match(draw(settings_of(8, 8)), inputs, rng)
 
 
-@pytest.mark.parametrize("wanted", ["face_vertices", "face_colors", "background", "eps"])
+@pytest.mark.parametrize("wanted", ["face_vertices", "colors", "background", "eps"])
 def test_gradient_by_one_input_alone(wanted, rng):
     """Each is the same as when all are asked for."""
     inputs = rasterize_inputs("tilted", rng)
@@ -121,7 +121,7 @@ def test_rasterize_equals_the_gradient_of_the_reference(kind, rng):
     image.backward(weights)
     reference.rasterize(
         expected["face_vertices"],
-        expected["face_colors"],
+        expected["colors"],
         settings,
         **{name: expected[name] for name in ("background", "sigma", "gamma", "eps")},
     ).backward(weights)
@@ -158,7 +158,7 @@ def test_silhouette_does_not_depend_on_depth(rng):
 def test_gradcheck_of_rasterize(rng):
     inputs = rasterize_inputs("tilted", rng)
     inputs["face_vertices"] = inputs["face_vertices"][:, :2]
-    inputs["face_colors"] = inputs["face_colors"][:, :2]
+    inputs["colors"] = inputs["colors"][:, :2]
     names = list(inputs)
 
     def function(*values):

@@ -39,7 +39,7 @@ def test_matches_reference(kind, height, width, perspective_correct, device, rng
     for softness in (
         {"sigma": 1e-2, "gamma": 1e-1},
         {"sigma": 1e-4, "gamma": 1e-3, "eps": 0.3, "coverage_cutoff": 1e-2},
-        {"sigma": 1.0, "gamma": 10.0, "cull_backfaces": True},
+        {"sigma": 1.0, "gamma": 10.0, "cull": "back"},
     ):
         settings = settings_of(height, width, perspective_correct=perspective_correct, **softness)
         image = sr.rasterize(
@@ -55,7 +55,7 @@ def test_matches_reference(kind, height, width, perspective_correct, device, rng
 @pytest.mark.parametrize("kind", scenes.KINDS)
 def test_silhouette_matches_reference(kind, height, width, device, rng):
     faces = scenes.random_faces(kind, rng, num_items=3)
-    for options in ({"sigma": 1e-1}, {"sigma": 1e-5}, {"cull_backfaces": True}):
+    for options in ({"sigma": 1e-1}, {"sigma": 1e-5}, {"cull": "back"}):
         settings = settings_of(height, width, **options)
         alpha = sr.rasterize_silhouette(faces.to(device), settings)
         assert_same(alpha, reference.silhouette(faces, settings))
@@ -143,7 +143,7 @@ def test_float32_is_close(device, rng):
 # --- Against SoftRas --------------------------------------------------------------------------
 
 
-def golden_settings(case, *, cull_backfaces=False):
+def golden_settings(case, *, cull="none"):
     return sr.RasterizerSettings(
         height=24,
         width=24,
@@ -154,7 +154,7 @@ def golden_settings(case, *, cull_backfaces=False):
         eps=2 * case["eps"],  # SoftRas's code counts it twice
         coverage_cutoff=case["dist_eps"],
         perspective_correct=False,
-        cull_backfaces=cull_backfaces,
+        cull=cull,
     )
 
 
@@ -168,7 +168,7 @@ def draw_golden(case, arrays, dtype):
         textures = torch.tensor(arrays["face_textures"], dtype=dtype, requires_grad=True)
         # Its front faces are clockwise, ours are not.
         order = [2, 1, 0] if turned else [0, 1, 2]
-        settings = golden_settings(case, cull_backfaces=turned)
+        settings = golden_settings(case, cull="back" if turned else "none")
         image = sr.rasterize(
             given[:, :, order], textures[:, :, order], settings, background=case["background"]
         )
@@ -272,7 +272,7 @@ def test_order_of_faces_does_not_matter(rng):
 
 
 def test_culling_drops_clockwise_faces():
-    settings = settings_of(4, 4, cull_backfaces=True)
+    settings = settings_of(4, 4, cull="back")
     assert (sr.rasterize_silhouette(triangle(*RIGHT_HALF), settings) > 0).any()
     for face in (triangle(*RIGHT_HALF[::-1]), triangle((-0.5, 0), (0.1, 0), (0.5, 0))):
         assert (sr.rasterize_silhouette(face, settings) == 0).all()
@@ -358,16 +358,17 @@ def test_fragments_outside_the_depth_range_are_left_out():
         ({"face_vertices": torch.zeros(0, 6, 3, 3)}, ValueError, r"face_vertices must have B >= 1"),
         ({"face_vertices": torch.zeros(1, 6, 3, 3).half()}, TypeError, "must be float32 or"),
         ({"face_vertices": [[1, 2, 3]]}, TypeError, "face_vertices must be a torch.Tensor or"),
-        ({"face_colors": torch.zeros(1, 5, 3, 3)}, ValueError, r"face_colors must have shape"),
-        ({"face_colors": torch.zeros(2, 6, 3, 3)}, ValueError, r"face_colors must have shape"),
-        ({"face_colors": torch.zeros(1, 6, 3, 0)}, ValueError, "at least 1 channel, got 0"),
+        ({"colors": torch.zeros(1, 5, 3, 3)}, ValueError, r"colors must have shape"),
+        ({"colors": torch.zeros(2, 6, 3, 3)}, ValueError, r"colors must have shape"),
+        ({"colors": torch.zeros(1, 6, 3, 0)}, ValueError, "at least 1 channel, got 0"),
         (
-            {"face_colors": torch.zeros(1, 6, 3, 3).double()},
+            {"colors": torch.zeros(1, 6, 3, 3).double()},
             TypeError,
-            "face_colors must be float32",
+            "colors must be float32",
         ),
         ({"background": torch.zeros(3)}, ValueError, r"background must have shape"),
-        ({"background": torch.zeros(1, 4, 7, 3)}, ValueError, r"background must have shape"),
+        ({"background": torch.zeros(5, 1, 1, 3)}, ValueError, r"background must have shape"),
+        ({"background": torch.zeros(1, 0, 1, 3)}, ValueError, "background must have no size of 0"),
         ({"background": torch.zeros(1, 1, 1, 3).double()}, TypeError, "background must be float32"),
         ({"background": (0.0, 1.0)}, ValueError, "background must be an array, a number or 3"),
         ({"background": "red"}, ValueError, "background must be an array, a number or 3"),
@@ -382,7 +383,7 @@ def test_fragments_outside_the_depth_range_are_left_out():
 def test_refusals(changes, error, words):
     arguments = {
         "face_vertices": torch.zeros(1, 6, 3, 3),
-        "face_colors": torch.zeros(1, 6, 3, 3),
+        "colors": torch.zeros(1, 6, 3, 3),
         "settings": settings_of(4, 4),
         **changes,
     }

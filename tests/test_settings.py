@@ -31,7 +31,12 @@ from taichi_softras import RasterizerSettings
         ({"coverage_cutoff": 0.0}, ValueError, r"coverage_cutoff must be in \(0, 0.5\), got 0.0"),
         ({"coverage_cutoff": 0.5}, ValueError, r"coverage_cutoff must be in \(0, 0.5\)"),
         ({"perspective_correct": 1}, TypeError, "perspective_correct must be True or False, got 1"),
-        ({"cull_backfaces": "yes"}, TypeError, "cull_backfaces must be True or False, got 'yes'"),
+        ({"coverage": "round"}, ValueError, "coverage must be one of 'euclidean', 'barycentric'"),
+        ({"alpha": None}, ValueError, "alpha must be one of 'prod', 'sum', 'hard'"),
+        ({"color": "soft"}, ValueError, "color must be one of 'softmax', 'hard', got 'soft'"),
+        ({"cull": True}, ValueError, "cull must be one of 'none', 'back', 'front', got True"),
+        ({"supersampling": 0}, ValueError, "supersampling must be at least 1, got 0"),
+        ({"cull_alpha": "yes"}, TypeError, "cull_alpha must be True or False, got 'yes'"),
     ],
     ids=str,
 )
@@ -60,7 +65,13 @@ def test_every_option_is_kept():
         "eps": -0.5,
         "coverage_cutoff": 0.25,
         "perspective_correct": False,
-        "cull_backfaces": True,
+        "orthographic": True,
+        "coverage": "barycentric",
+        "alpha": "sum",
+        "color": "hard",
+        "cull": "back",
+        "cull_alpha": False,
+        "supersampling": 2,
     }
     assert set(options) == {field.name for field in dataclasses.fields(RasterizerSettings)}
     settings = RasterizerSettings(**options)
@@ -72,5 +83,5 @@ def test_every_option_is_kept():
 def test_derived_numbers():
     settings = RasterizerSettings(height=4, width=6, coverage_cutoff=0.25)
     assert settings.aspect == 1.5
-    assert settings.cutoff_logit == pytest.approx(math.log(3))
-    assert 1 / (1 + math.exp(settings.cutoff_logit)) == pytest.approx(0.25)
+    assert settings.cutoff == pytest.approx(math.log(3))
+    assert 1 / (1 + math.exp(settings.cutoff)) == pytest.approx(0.25)

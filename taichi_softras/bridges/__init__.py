@@ -14,7 +14,7 @@ import taichi as ti
 
 from taichi_softras.bridges import taichi_bridge
 from taichi_softras.operators import Array, Operator
-from taichi_softras.runtime import ensure_running
+from taichi_softras.runtime import ensure_running, running_arch
 
 FLOATS = (ti.f32, ti.f64)
 
@@ -87,6 +87,16 @@ def array_like(value: Any, like: Array, *, dtype: Any = None) -> Array:
     if is_tensor(like):
         return _torch_bridge().from_numpy(numbers, like.device)
     return taichi_bridge.from_numpy(numbers)
+
+
+def on_host(array: Array) -> np.ndarray | None:
+    """Look at an array's numbers, where that costs no waiting for a device; else None."""
+    if is_tensor(array):
+        return array.detach().numpy() if array.device.type == "cpu" else None
+    if running_arch() == "cuda":
+        return None
+    numbers: np.ndarray = array.to_numpy()
+    return numbers
 
 
 def _torch_bridge() -> Any:

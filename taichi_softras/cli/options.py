@@ -142,7 +142,7 @@ def make_scene(
         far=far,
         sigma=softness.sigma,
         gamma=softness.gamma,
-        cull_backfaces=softness.cull_backfaces,
+        cull="back" if softness.cull_backfaces else "none",
     )
     return Scene(eyes=eyes, fov=view.fov, settings=settings)
 

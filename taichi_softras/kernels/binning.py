@@ -12,11 +12,11 @@ import taichi as ti
 from taichi_softras.kernels.geometry import (
     LARGEST_COORDINATE,
     SMALLEST_DEPTH,
-    double_area,
     inverse,
     inverse_lengths_sq,
     is_finite,
     is_solid,
+    is_turned,
     isotropic_scale,
     item_of,
     load_corners,
@@ -90,22 +90,40 @@ def is_reached(entry, row, col):
 
 
 RECORD_SIZE = 17
-"""Numbers that drawing needs of a face: corners, 1/depths, slopes, 1/lengths, and solid or not."""
+"""Numbers that drawing needs of a face: corners, depth terms, slopes, 1/lengths, and flags."""
+
+LARGEST_NUMBER = 2.0**126
+"""Number at a face's corner, a colour or the like, beyond which it counts as infinite."""
+
+SOLID, SHOWN, WITHIN = 1, 2, 4
+"""Flags of a face: it has an area; it is seen in colours; all of it is between near and far."""
+
+BOX_SIZE = 5
+"""Numbers of a face's box of pixels: first row, first column, rows, columns; and its item."""
 
 
 @ti.func
-def store_record(records: ti.template(), b, f, corners, depths, dtype: ti.template()):
+def depth_term(depth, orthographic: ti.template(), dtype: ti.template()):
+    """What is interpolated to get depths: one over the depth, or itself where rays are parallel."""
+    if ti.static(orthographic):
+        return depth
+    else:
+        return inverse(depth, dtype)
+
+
+@ti.func
+def store_record(records: ti.template(), b, f, corners, depth_terms, flags, dtype: ti.template()):
     """Write what drawing needs of a face, so that it isn't computed again in every pixel."""
     slopes = weight_slopes(corners, dtype)
     lengths = inverse_lengths_sq(corners, dtype)
     for k, c in ti.static(ti.ndrange(3, 2)):
         records[b, f, 2 * k + c] = corners[k, c]
     for k in ti.static(range(3)):
-        records[b, f, 6 + k] = inverse(depths[k], dtype)
+        records[b, f, 6 + k] = depth_terms[k]
         records[b, f, 13 + k] = lengths[k]
     for k, c in ti.static(ti.ndrange(2, 2)):
         records[b, f, 9 + 2 * k + c] = slopes[k, c]
-    records[b, f, 16] = ti.select(is_solid(corners, dtype), 1, 0)
+    records[b, f, 16] = ti.cast(flags, dtype)
 
 
 @ti.func
@@ -113,66 +131,108 @@ def load_record(records: ti.template(), b, f):
     """Read what `store_record` wrote.
 
     Returns:
-        Corners, 1/depths, `weight_slopes`, `inverse_lengths_sq`, and whether the face is solid.
+        Corners, `depth_term` of each, `weight_slopes`, `inverse_lengths_sq`, and flags.
     """
     corners = ti.Matrix([[records[b, f, 2 * k + c] for c in range(2)] for k in range(3)])
-    inverse_depths = ti.Vector([records[b, f, 6 + k] for k in range(3)])
+    depth_terms = ti.Vector([records[b, f, 6 + k] for k in range(3)])
     slopes = ti.Matrix([[records[b, f, 9 + 2 * k + c] for c in range(2)] for k in range(2)])
     inverse_lengths = ti.Vector([records[b, f, 13 + k] for k in range(3)])
-    return corners, inverse_depths, slopes, inverse_lengths, records[b, f, 16] > 0
+    return corners, depth_terms, slopes, inverse_lengths, ti.cast(records[b, f, 16], ti.i32)
+
+
+@ti.func
+def corners_are_finite(values: ti.template(), b, f, first, columns, largest):
+    """Tell whether numbers at a face's corners, which items may share, are finite and not huge."""
+    b_ = ti.min(b, values.shape[0] - 1)
+    f_ = ti.min(f, values.shape[1] - 1)
+    finite = True
+    for c in range(first, first + columns):
+        for k in ti.static(range(3)):
+            value = values[b_, f_, k, c]
+            finite = finite and is_finite(value) and ti.abs(value) < largest
+    return finite
 
 
 @functools.cache
 def box_kernel(variant: Variant):
     """Build the kernel that finds every face's box of pixels."""
     dtype = variant.dtype
+    coverage = variant.coverage
+    array4 = ti.types.ndarray(dtype=dtype, ndim=4)
+    integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
 
     @ti.kernel
     def find_boxes(
-        face_vertices: ti.types.ndarray(dtype=dtype, ndim=4),  # (B, F, 3, 3) NDC x y, depth, in
-        face_colors: ti.types.ndarray(dtype=dtype, ndim=4),  # (B or 1, F, 3, C), in
+        face_vertices: array4,  # (B, F, 3, 3) NDC x y, depth, in
+        colors: array4,  # (B or 1, F, 3, C), in
+        color_columns: ti.i32,  # how many numbers of a corner's colours must be finite
+        varyings: array4,  # (B or 1, F or 1, 3, K), in
+        varying_columns: ti.i32,  # likewise
+        attributes: array4,  # (B or 1, F, 3, K), in
+        attribute_columns: ti.i32,  # likewise
         sigma: ti.types.ndarray(dtype=dtype, ndim=1),  # (B or 1,), in
         near: dtype,
         far: dtype,
-        cutoff_logit: dtype,
+        cutoff: dtype,  # -s / sigma where coverage falls to the cut-off
         height: ti.i32,
         width: ti.i32,
-        cull_backfaces: ti.i32,
-        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B, F, 4) row, col, rows, cols, out
+        cull: ti.i32,  # 1 leaves out back faces, -1 front faces, 0 none
+        cull_alpha: ti.i32,  # whether they are left out of alpha too
+        face_items: integers,  # (F,) the item of each face; (1,) if all have them all, in
+        packed: ti.i32,  # whether faces have one item each
+        num_items: ti.i32,
+        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B, F, BOX_SIZE), out
         records: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, F, RECORD_SIZE), out
+        num_faces: integers,  # (num_items,) faces of each item, accumulated if alpha is a sum
     ):
         """Find the pixels where a face's coverage can reach the cut-off, and what to know of it.
 
         A face that must not be drawn gets an empty box: one that is not finite, in position or
-        colour, that has a corner at or behind the camera, that lies outside the depth range, or
-        that is turned away, when such faces are culled.
+        colour, that has a corner at or behind the camera, that lies outside the depth range, that
+        is turned away, when such faces are culled, or that is of no item.
         """
         for b, f in ti.ndrange(face_vertices.shape[0], face_vertices.shape[1]):
-            finite = True
-            for k, c in ti.static(ti.ndrange(3, 3)):
-                coordinate = face_vertices[b, f, k, c]
-                finite = finite and is_finite(coordinate)
-                finite = finite and ti.abs(coordinate) < ti.cast(LARGEST_COORDINATE, dtype)
-            if ti.static(variant.channels > 0):
-                b_color = ti.min(b, face_colors.shape[0] - 1)
-                for c in range(face_colors.shape[3]):
-                    for k in ti.static(range(3)):
-                        finite = finite and is_finite(face_colors[b_color, f, k, c])
+            item = ti.select(packed != 0, face_items[ti.min(f, face_items.shape[0] - 1)], b)
             rows = 0
             cols = 0
             row = 0
             col = 0
-            if finite:
+            largest = ti.cast(LARGEST_NUMBER, dtype)
+            drawn = (
+                item >= 0
+                and item < num_items
+                and corners_are_finite(
+                    face_vertices, b, f, 0, 3, ti.cast(LARGEST_COORDINATE, dtype)
+                )
+                and corners_are_finite(colors, b, f, 0, color_columns, largest)
+                and corners_are_finite(varyings, b, f, 0, varying_columns, largest)
+                and corners_are_finite(attributes, b, f, 0, attribute_columns, largest)
+            )
+            if drawn:
                 scale = isotropic_scale(height, width, dtype)
                 corners, depths = load_corners(face_vertices, b, f, scale)
+                solid = is_solid(corners, dtype)
+                turned = is_turned(corners, cull)
                 drawn = (
                     depths.min() > ti.cast(SMALLEST_DEPTH, dtype)
                     and depths.max() >= near
                     and depths.min() <= far
+                    and not (turned and cull_alpha != 0)
                 )
-                if drawn and not (cull_backfaces and double_area(corners) <= 0):
-                    store_record(records, b, f, corners, depths, dtype)
-                    radius = ti.sqrt(item_of(sigma, b) * cutoff_logit)
+                if ti.static(coverage.needs_area):
+                    drawn = drawn and solid
+                if drawn:
+                    within = depths.min() >= near and depths.max() <= far
+                    flags = (
+                        ti.select(solid, SOLID, 0)
+                        + ti.select(turned, 0, SHOWN)
+                        + ti.select(within, WITHIN, 0)
+                    )
+                    depth_terms = ti.Vector(
+                        [depth_term(depths[k], variant.orthographic, dtype) for k in range(3)]
+                    )
+                    store_record(records, b, f, corners, depth_terms, flags, dtype)
+                    radius = coverage.reach(corners, item_of(sigma, item) * cutoff)
                     xs = ti.Vector([corners[0, 0], corners[1, 0], corners[2, 0]])
                     ys = ti.Vector([corners[0, 1], corners[1, 1], corners[2, 1]])
                     col = first_pixel((xs.min() - radius) / scale[0], width, dtype)
@@ -187,6 +247,10 @@ def box_kernel(variant: Variant):
             boxes[b, f, 1] = col
             boxes[b, f, 2] = rows * ti.min(cols, 1)
             boxes[b, f, 3] = cols * ti.min(rows, 1)
+            boxes[b, f, 4] = item
+            if ti.static(variant.alpha.counts_faces):
+                if item >= 0 and item < num_items:
+                    ti.atomic_add(num_faces[item], 1)
 
     return find_boxes
 
@@ -197,7 +261,7 @@ def tile_kernels() -> SimpleNamespace:
 
     @ti.kernel
     def count(
-        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B, F, 4), in
+        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B, F, BOX_SIZE), in
         tile_size: ti.i32,
         tile_rows: ti.i32,
         tile_cols: ti.i32,
@@ -208,11 +272,11 @@ def tile_kernels() -> SimpleNamespace:
             first, last = tile_range(boxes, b, f, tile_size)
             for row in range(first[0], last[0] + 1):
                 for col in range(first[1], last[1] + 1):
-                    counts[(b * tile_rows + row) * tile_cols + col] += 1
+                    counts[(boxes[b, f, 4] * tile_rows + row) * tile_cols + col] += 1
 
     @ti.kernel
     def fill(
-        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B, F, 4), in
+        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B, F, BOX_SIZE), in
         tile_size: ti.i32,
         tile_rows: ti.i32,
         tile_cols: ti.i32,
@@ -225,7 +289,7 @@ def tile_kernels() -> SimpleNamespace:
             first, last = tile_range(boxes, b, f, tile_size)
             for row in range(first[0], last[0] + 1):
                 for col in range(first[1], last[1] + 1):
-                    tile = (b * tile_rows + row) * tile_cols + col
+                    tile = (boxes[b, f, 4] * tile_rows + row) * tile_cols + col
                     slot = starts[tile + 1] - ti.atomic_sub(counts[tile], 1)
                     entries[slot] = pack_entry(
                         boxes, b, f, row * tile_size, col * tile_size, tile_size

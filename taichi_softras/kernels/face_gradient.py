@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import taichi as ti
 
-from taichi_softras.kernels.coverage import coverage
+from taichi_softras.kernels.binning import depth_term
 from taichi_softras.kernels.geometry import (
     barycentric,
     clip_barycentric,
@@ -24,6 +24,7 @@ from taichi_softras.kernels.geometry import (
     inverse,
     inverse_lengths_sq,
     is_solid,
+    is_turned,
     isotropic_scale,
     item_of,
     load_corners,
@@ -37,8 +38,9 @@ from taichi_softras.kernels.rasterize import (
     depth_rate,
     depth_weight,
     fragment_depth,
-    interpolation_weights,
+    fragment_funcs,
 )
+from taichi_softras.kernels.textures import map_of, taps_at
 from taichi_softras.kernels.variant import Variant
 
 CHUNK_PIXELS = 1024
@@ -47,12 +49,18 @@ CHUNK_PIXELS = 1024
 SIGMA_COLUMN = 9
 GAMMA_COLUMN = 10
 GEOMETRY_COLUMNS = 11
-"""Columns of a chunk's sums: x, y, z of three corners, sigma and gamma. Colours follow."""
+"""Columns of a chunk's sums: x, y, z of three corners, sigma and gamma. Those of what the corners
+have follow: colours, or texture coordinates."""
 
 
-def num_columns(channels: int) -> int:
+def corner_columns(variant: Variant) -> int:
+    """How many sums a chunk has for each corner, besides its position."""
+    return {"vertex": variant.channels, "surface": 0, "uv": 2}[variant.texture]
+
+
+def num_columns(variant: Variant) -> int:
     """How many sums a chunk has."""
-    return GEOMETRY_COLUMNS + 3 * channels
+    return GEOMETRY_COLUMNS + 3 * corner_columns(variant)
 
 
 @ti.func
@@ -75,7 +83,7 @@ def chunk_kernels() -> SimpleNamespace:
 
     @ti.kernel
     def count_chunks(
-        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B, F, 4) row, col, rows, cols, in
+        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B or 1, F, BOX_SIZE), in
         counts: integers,  # (B * F,), out
     ):
         """Count each face's chunks."""
@@ -141,11 +149,43 @@ def through_clip(by_clipped, clipped, w):
     return ti.Vector([by_w[1] - by_w[0], by_w[2] - by_w[0]])
 
 
+@ti.func
+def through_smallest(slope, w):
+    """Derivatives by the second and third barycentric coordinate of ``slope w_k |w_k| / 2``.
+
+    ``w_k`` is the smallest of the coordinates.
+    """
+    by_w = ti.Vector([0 * slope, 0 * slope, 0 * slope])
+    smallest = w.min()
+    found = False
+    for k in ti.static(range(3)):
+        if not found and w[k] == smallest:
+            by_w[k] = slope * ti.abs(smallest)
+            found = True
+    return ti.Vector([by_w[1] - by_w[0], by_w[2] - by_w[0]])
+
+
+@ti.func
+def through_bilinear(by_taps, t, height, width):
+    """Derivatives by the texture coordinates u and v, from those by `bilinear_weights`."""
+    by_x = (by_taps[1] - by_taps[0]) * (1 - t[1]) + (by_taps[3] - by_taps[2]) * t[1]
+    by_y = (by_taps[2] - by_taps[0]) * (1 - t[0]) + (by_taps[3] - by_taps[1]) * t[0]
+    return ti.Vector([by_x * width, -by_y * height])
+
+
 @functools.cache
 def gradient_kernels(variant: Variant) -> SimpleNamespace:
     """Build the kernels that add up gradients, for one variant."""
     dtype = variant.dtype
     channels = variant.channels
+    coverage = variant.coverage
+    opacity = variant.alpha
+    is_hard = variant.color == "hard"
+    texture = variant.texture
+    columns = corner_columns(variant)
+    num_taps = {"vertex": 3, "surface": 1, "uv": 4}[texture]
+    affine = variant.orthographic or not variant.perspective_correct
+    fragment = fragment_funcs(variant)
     image_ndim = 4 if channels else 3
     array1 = ti.types.ndarray(dtype=dtype, ndim=1, needs_grad=False)
     array2 = ti.types.ndarray(dtype=dtype, ndim=2, needs_grad=False)
@@ -153,74 +193,108 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
     array4 = ti.types.ndarray(dtype=dtype, ndim=4, needs_grad=False)
     image_type = ti.types.ndarray(dtype=dtype, ndim=image_ndim, needs_grad=False)
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
+    integers2 = ti.types.ndarray(dtype=ti.i32, ndim=2)
+    integers3 = ti.types.ndarray(dtype=ti.i32, ndim=3)
 
     @ti.func
-    def load_colors(face_colors: ti.template(), b, f, first_channel):
-        """Load the colours of a face's corners, one corner a row."""
-        b_color = ti.min(b, face_colors.shape[0] - 1)
-        colors = ti.Matrix([[dtype(0.0)] * max(channels, 1)] * 3)
-        for k, c in ti.static(ti.ndrange(3, channels)):
-            colors[k, c] = face_colors[b_color, f, k, first_channel + c]
-        return colors
+    def load_corner_numbers(values: ti.template(), b, f, first):
+        """Load the numbers at a face's corners that may want gradients, one corner a row."""
+        b_ = ti.min(b, values.shape[0] - 1)
+        f_ = ti.min(f, values.shape[1] - 1)
+        numbers = ti.Matrix([[dtype(0.0)] * max(columns, 1)] * 3)
+        for k, c in ti.static(ti.ndrange(3, columns)):
+            numbers[k, c] = values[b_, f_, k, first + c]
+        return numbers
 
     @ti.func
-    def through_interpolation(by_weights, by_depth, clipped, inverse_depths, depth):
+    def through_interpolation(by_weights, by_depth, clipped, depth_terms, depth):
         """Derivatives by the corners' depths, and by the clipped barycentric coordinates.
 
         Args:
             by_weights: Derivatives by the corners' weights in the colour.
             by_depth: Derivative by the fragment's depth, other than through those weights.
             clipped: The coordinates.
-            inverse_depths: One over the corners' depths.
-            depth: The fragment's depth, ``1 / (clipped * inverse_depths).sum()``.
+            depth_terms: One over the corners' depths; or those depths, where rays are parallel.
+            depth: The fragment's depth.
         """
         by_depths = ti.Vector([dtype(0.0)] * 3)
         by_clipped = by_weights
-        if ti.static(variant.perspective_correct):
-            # weights = clipped * inverse_depths * depth
-            by_own_weight = by_weights * clipped * inverse_depths
-            by_depth += by_own_weight.sum()
-            by_clipped = by_weights * inverse_depths * depth
-            by_depths -= by_own_weight * inverse_depths * depth
-        by_mean = by_depth * depth * depth * inverse_depths
-        return by_depths + by_mean * clipped * inverse_depths, by_clipped - by_mean
+        if ti.static(variant.orthographic):
+            by_depths = by_depth * clipped
+            by_clipped = by_weights + by_depth * depth_terms
+        else:
+            if ti.static(not affine):
+                # weights = clipped * depth_terms * depth
+                by_own_weight = by_weights * clipped * depth_terms
+                by_depth += by_own_weight.sum()
+                by_clipped = by_weights * depth_terms * depth
+                by_depths -= by_own_weight * depth_terms * depth
+            by_mean = by_depth * depth * depth * depth_terms
+            by_depths += by_mean * clipped * depth_terms
+            by_clipped -= by_mean
+        return by_depths, by_clipped
 
     @ti.kernel
     def sum_chunks(
-        face_vertices: array4,  # (B, F, 3, 3) NDC x y, depth, in
-        face_colors: array4,  # (B or 1, F, 3, C), in
+        face_vertices: array4,  # (B or 1, F, 3, 3) NDC x y, depth, in
+        colors: array4,  # (B or 1, F, 3, C), or texels: see `textures`, in
+        varyings: array4,  # (B or 1, F or 1, 3, K), in
         sigma: array1,  # (B or 1,), in
         gamma: array1,  # (B or 1,), in
+        face_sources: integers2,  # (B or 1, F) or (1, 1), in
+        face_maps: integers,  # (F or 1,), in
+        maps: integers2,  # (M, 4), in
+        num_faces: integers,  # (B,) faces of each item, in
         near: dtype,
         far: dtype,
-        cutoff_logit: dtype,
+        cutoff: dtype,
         height: ti.i32,
         width: ti.i32,
-        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B, F, 4) row, col, rows, cols, in
+        cull: ti.i32,  # 1 leaves back faces out of colours, -1 front faces, 0 none
+        boxes: integers3,  # (B or 1, F, BOX_SIZE), in
         starts: integers,  # (B * F + 1,), in
         chunk_faces: integers,  # (starts[-1],), in
-        first_channel: ti.i32,
+        first_channel: ti.i32,  # of the image
+        first_source: ti.i32,  # of the colours
         with_alpha: ti.i32,  # whether to add the part that comes by way of alpha
+        with_texels: ti.i32,  # whether to add to `grad_texels`
         image: image_type,  # as `rasterize.forward` drew it, in
         nearest_depth: array3,  # likewise
         weight_sum: array3,  # likewise
+        winners: integers3,  # likewise
         grad_image: image_type,  # derivative of the loss by the image, in
-        sums: array2,  # (starts[-1], GEOMETRY_COLUMNS + 3 * channels), out
+        grad_texels: array4,  # of the colours' shape, accumulated; unless they are the vertices'
+        sums: array2,  # (starts[-1], num_columns(variant)), out
     ):
         """Add up the gradients of every chunk of pixels of every face."""
         for chunk in range(starts[starts.shape[0] - 1]):
             face = chunk_faces[chunk]
-            b = face // face_vertices.shape[1]
+            b_face = face // face_vertices.shape[1]
             f = face % face_vertices.shape[1]
+            b = boxes[b_face, f, 4]
             scale = isotropic_scale(height, width, dtype)
-            corners, depths = load_corners(face_vertices, b, f, scale)
-            inverse_depths = inverse(depths, dtype)
+            corners, depths = load_corners(face_vertices, b_face, f, scale)
+            depth_terms = ti.Vector(
+                [depth_term(depths[k], variant.orthographic, dtype) for k in range(3)]
+            )
             slopes = weight_slopes(corners, dtype)
             lengths = inverse_lengths_sq(corners, dtype)
             solid = is_solid(corners, dtype)
-            colors = load_colors(face_colors, b, f, first_channel)
+            within = depths.min() >= near and depths.max() <= far
+            shown = not is_turned(corners, cull)
             inverse_sigma = inverse(item_of(sigma, b), dtype)
             rate = depth_rate(item_of(gamma, b), near, far, dtype)
+            faces_of_item = ti.cast(num_faces[b], dtype)
+            numbers = ti.Matrix([[dtype(0.0)] * max(columns, 1)] * 3)
+            map_height = 1
+            map_width = 1
+            if ti.static(texture == "vertex" and channels > 0):
+                numbers = load_corner_numbers(colors, b, f, first_source)
+            if ti.static(texture == "uv"):
+                numbers = load_corner_numbers(varyings, b, f, 0)
+                m = map_of(face_sources, face_maps, b, f)
+                map_height = maps[m, 1]
+                map_width = maps[m, 2]
             # Sums over pixels; the names say what they are derivatives by.
             by_nearest = ti.Matrix([[dtype(0.0)] * 2] * 3)  # by the border's nearest point
             by_depths = ti.Vector([dtype(0.0)] * 3)
@@ -229,68 +303,119 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
             by_log_area = dtype(0.0)
             by_log_sigma = dtype(0.0)
             by_log_gamma = dtype(0.0)
-            by_colors = ti.Matrix([[dtype(0.0)] * max(channels, 1)] * 3)
-            rows = rows_per_chunk(boxes, b, f)
-            first_row = boxes[b, f, 0] + (chunk - starts[face]) * rows
-            last_row = ti.min(first_row + rows, boxes[b, f, 0] + boxes[b, f, 2])
+            by_numbers = ti.Matrix([[dtype(0.0)] * max(columns, 1)] * 3)
+            rows = rows_per_chunk(boxes, b_face, f)
+            first_row = boxes[b_face, f, 0] + (chunk - starts[face]) * rows
+            last_row = ti.min(first_row + rows, boxes[b_face, f, 0] + boxes[b_face, f, 2])
             for row in range(first_row, last_row):
-                for col in range(boxes[b, f, 1], boxes[b, f, 1] + boxes[b, f, 3]):
+                for col in range(boxes[b_face, f, 1], boxes[b_face, f, 1] + boxes[b_face, f, 3]):
                     by_alpha = dtype(0.0)
                     if with_alpha:
-                        opacity = alpha_at(image, b, row, col)
-                        by_alpha = alpha_at(grad_image, b, row, col) * (1 - opacity)
+                        by_alpha = alpha_at(grad_image, b, row, col) * opacity.slope(
+                            alpha_at(image, b, row, col), faces_of_item
+                        )
                     seen = False
-                    if ti.static(channels > 0):
+                    if ti.static(channels > 0 and is_hard):
+                        seen = winners[b, row, col] == f
+                    elif ti.static(channels > 0):
                         closest = depths.min() - nearest_depth[b, row, col]
-                        seen = closest * rate < ti.static(HIDDEN_LOGIT[dtype])
+                        seen = shown and closest * rate < ti.static(HIDDEN_LOGIT[dtype])
                     if by_alpha == 0 and not seen:
                         continue
                     point = pixel_center(row, col, height, width, dtype)
                     start = point - corner_of(corners, 0)
                     w = barycentric(start, slopes)
-                    offset, foot = nearest_edge(point, corners, lengths)
-                    outward = ti.select(solid and w.min() > 0, inverse_sigma, -inverse_sigma)
-                    x = outward * offset.norm_sqr()
-                    if x <= -cutoff_logit:
+                    inside = solid and w.min() > 0
+                    offset = ti.Vector([dtype(0.0)] * 2)
+                    foot = ti.Vector([dtype(0.0)] * 3)
+                    outward = ti.select(inside, inverse_sigma, -inverse_sigma)
+                    x = dtype(0.0)
+                    if ti.static(coverage.border == "edge"):
+                        offset, foot = nearest_edge(point, corners, lengths)
+                        x = outward * offset.norm_sqr()
+                    else:
+                        x = inverse_sigma * coverage.signed_distance(
+                            point, w, corners, lengths, inside
+                        )
+                    if x <= -cutoff:
                         continue
                     clipped = clip_barycentric(w)
-                    depth = fragment_depth(clipped, inverse_depths, dtype)
-                    if depth < near or depth > far:
+                    depth = dtype(0.0)
+                    if channels > 0 or not within:
+                        depth = fragment_depth(clipped, depth_terms, variant.orthographic, dtype)
+                    if not within and (depth < near or depth > far):
                         continue
-                    cover = coverage(x, dtype)
-                    by_x = by_alpha * cover
+                    cover, uncovered = coverage.cover(x, dtype)
+                    cover_rate, uncover_rate = coverage.rates(cover, uncovered)
+                    by_x = by_alpha * opacity.rate(cover, cover_rate, uncover_rate)
+                    u = ti.Vector([dtype(0.0)] * 2)
                     if ti.static(channels > 0):
                         if seen:
-                            nearest = nearest_depth[b, row, col]
-                            weight = cover * depth_weight(depth, nearest, rate)
-                            weight /= weight_sum[b, row, col]
-                            weights = interpolation_weights(
-                                clipped, inverse_depths, depth, variant.perspective_correct
+                            nearest = dtype(0.0)
+                            weight = dtype(1.0)
+                            if ti.static(not is_hard):
+                                nearest = nearest_depth[b, row, col]
+                                weight = cover * depth_weight(depth, nearest, rate)
+                                weight /= weight_sum[b, row, col]
+                            weights = fragment.weights_of(clipped, depth_terms, depth)
+                            tap_rows, tap_cols, tap_weights = taps_at(
+                                texture,
+                                *(colors, varyings, face_sources, face_maps, maps),
+                                *(b, f, weights, dtype),
                             )
-                            by_weights = ti.Vector([dtype(0.0)] * 3)
+                            by_taps = ti.Vector([dtype(0.0)] * num_taps)
                             gain = dtype(0.0)
+                            b_color = ti.min(b, colors.shape[0] - 1)
                             for c in ti.static(range(channels)):
-                                channel = first_channel + c
-                                grad = grad_image[b, row, col, channel] * weight
-                                for k in ti.static(range(3)):
-                                    by_weights[k] += grad * colors[k, c]
-                                    by_colors[k, c] += grad * weights[k]
-                                gain -= grad * image[b, row, col, channel]
-                            gain += weights.dot(by_weights)
-                            by_x += gain * (1 - cover)
-                            by_log_gamma += gain * (depth - nearest) * rate
+                                grad = grad_image[b, row, col, first_channel + c] * weight
+                                for t in ti.static(range(num_taps)):
+                                    if ti.static(texture == "vertex"):
+                                        by_taps[t] += grad * numbers[t, c]
+                                        by_numbers[t, c] += grad * weights[t]
+                                    else:
+                                        source = first_source + c
+                                        texel = colors[b_color, tap_rows[t], tap_cols[t], source]
+                                        by_taps[t] += grad * texel
+                                        if with_texels:
+                                            grad_texels[
+                                                b_color, tap_rows[t], tap_cols[t], source
+                                            ] += grad * tap_weights[t]
+                                gain -= grad * image[b, row, col, first_channel + c]
+                            by_weights = ti.Vector([dtype(0.0)] * 3)
+                            if ti.static(texture == "vertex"):
+                                by_weights = by_taps
+                            elif ti.static(texture == "uv"):
+                                t = ti.Vector(
+                                    [
+                                        tap_weights[1] + tap_weights[3],
+                                        tap_weights[2] + tap_weights[3],
+                                    ]
+                                )
+                                by_uv = through_bilinear(by_taps, t, map_height, map_width)
+                                by_weights = numbers @ by_uv
+                                by_numbers += weights.outer_product(by_uv)
+                            by_depth = dtype(0.0)
+                            if ti.static(not is_hard):
+                                gain += tap_weights.dot(by_taps)
+                                by_x += gain * cover_rate
+                                by_log_gamma += gain * (depth - nearest) * rate
+                                by_depth = -gain * rate
                             add_depths, by_clipped = through_interpolation(
-                                by_weights, -gain * rate, clipped, inverse_depths, depth
+                                by_weights, by_depth, clipped, depth_terms, depth
                             )
                             by_depths += add_depths
-                            u = through_clip(by_clipped, clipped, w)
-                            by_w += u
-                            by_w_start += u.outer_product(start)
-                            by_log_area -= u[0] * w[1] + u[1] * w[2]
+                            u += through_clip(by_clipped, clipped, w)
                     by_log_sigma -= by_x * x
-                    # The nearest point's own sliding along its edge changes the distance by
-                    # nothing.
-                    by_nearest += foot.outer_product((-2) * by_x * outward * offset)
+                    if ti.static(coverage.border == "edge"):
+                        # The nearest point's own sliding along its edge changes the distance by
+                        # nothing.
+                        by_nearest += foot.outer_product((-2) * by_x * outward * offset)
+                    elif ti.static(coverage.border == "weight"):
+                        u += through_smallest(2 * by_x * inverse_sigma, w)
+                    if ti.static(channels > 0 or coverage.border == "weight"):
+                        by_w += u
+                        by_w_start += u.outer_product(start)
+                        by_log_area -= u[0] * w[1] + u[1] * w[2]
             inverse_area = inverse(divisible_area(corners, dtype), dtype)
             slope1 = ti.Vector([slopes[0, 0], slopes[0, 1]])
             slope2 = ti.Vector([slopes[1, 0], slopes[1, 1]])
@@ -309,14 +434,24 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
                 sums[chunk, 3 * k + 2] = by_depths[k]
             sums[chunk, SIGMA_COLUMN] = by_log_sigma * inverse_sigma
             sums[chunk, GAMMA_COLUMN] = by_log_gamma / item_of(gamma, b)
-            if ti.static(channels > 0):
-                for k, c in ti.static(ti.ndrange(3, channels)):
-                    sums[chunk, GEOMETRY_COLUMNS + channels * k + c] = by_colors[k, c]
+            for k, c in ti.static(ti.ndrange(3, columns)):
+                sums[chunk, GEOMETRY_COLUMNS + columns * k + c] = by_numbers[k, c]
+
+    return SimpleNamespace(sum_chunks=sum_chunks)
+
+
+@functools.cache
+def sum_kernels(dtype) -> SimpleNamespace:
+    """Build the kernels that add chunks up, for arrays of one type."""
+    array1 = ti.types.ndarray(dtype=dtype, ndim=1, needs_grad=False)
+    array2 = ti.types.ndarray(dtype=dtype, ndim=2, needs_grad=False)
+    array4 = ti.types.ndarray(dtype=dtype, ndim=4, needs_grad=False)
+    integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
 
     @ti.kernel
     def add_to_vertices(
         starts: integers,  # (B * F + 1,), in
-        sums: array2,  # (starts[-1], GEOMETRY_COLUMNS + 3 * channels), in
+        sums: array2,  # (starts[-1], num_columns(variant)), in
         grad_face_vertices: array4,  # (B, F, 3, 3), accumulated
     ):
         """Add the chunks of each face up, in order."""
@@ -327,41 +462,44 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
                     grad_face_vertices[b, f, k, c] += sums[chunk, 3 * k + c]
 
     @ti.kernel
-    def add_to_colors(
+    def add_to_corners(
         starts: integers,  # (B * F + 1,), in
-        sums: array2,  # (starts[-1], GEOMETRY_COLUMNS + 3 * channels), in
-        first_channel: ti.i32,
-        grad_face_colors: array4,  # (B or 1, F, 3, C), accumulated
+        sums: array2,  # (starts[-1], num_columns(variant)), in
+        columns: ti.i32,  # `corner_columns` of the variant
+        first: ti.i32,
+        grad: array4,  # (B or 1, F, 3, K), accumulated from the column ``first`` on
     ):
-        """Add the chunks of each face up, in order; those of all items where they share colours."""
-        for f in range(grad_face_colors.shape[1]):
-            num_faces = grad_face_colors.shape[1]
-            for b in range((starts.shape[0] - 1) // num_faces):
-                face = b * num_faces + f
-                b_color = ti.min(b, grad_face_colors.shape[0] - 1)
-                for chunk in range(starts[face], starts[face + 1]):
-                    for k, c in ti.static(ti.ndrange(3, max(channels, 1))):
-                        column = GEOMETRY_COLUMNS + channels * k + c
-                        grad_face_colors[b_color, f, k, first_channel + c] += sums[chunk, column]
+        """Add the chunks of each face up, in order; of all items where they share the numbers."""
+        for f in range(grad.shape[1]):
+            faces = grad.shape[1]
+            for b in range((starts.shape[0] - 1) // faces):
+                b_grad = ti.min(b, grad.shape[0] - 1)
+                for chunk in range(starts[b * faces + f], starts[b * faces + f + 1]):
+                    for k in ti.static(range(3)):
+                        for c in range(columns):
+                            value = sums[chunk, GEOMETRY_COLUMNS + columns * k + c]
+                            grad[b_grad, f, k, first + c] += value
 
     @ti.kernel
     def add_to_softness(
         starts: integers,  # (B * F + 1,), in
         column: ti.i32,  # `SIGMA_COLUMN` or `GAMMA_COLUMN`
-        sums: array2,  # (starts[-1], GEOMETRY_COLUMNS + 3 * channels), in
+        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B or 1, F, BOX_SIZE), in
+        sums: array2,  # (starts[-1], num_columns(variant)), in
         grad: array1,  # (B or 1,), accumulated
     ):
         """Add all chunks of each item up, in order; of all items where they share the value."""
         for i in range(grad.shape[0]):
-            faces = (starts.shape[0] - 1) // grad.shape[0]
             total = dtype(0.0)
-            for chunk in range(starts[i * faces], starts[(i + 1) * faces]):
-                total += sums[chunk, column]
+            for b, f in ti.ndrange(boxes.shape[0], boxes.shape[1]):
+                if grad.shape[0] == 1 or boxes[b, f, 4] == i:
+                    face = b * boxes.shape[1] + f
+                    for chunk in range(starts[face], starts[face + 1]):
+                        total += sums[chunk, column]
             grad[i] += total
 
     return SimpleNamespace(
-        sum_chunks=sum_chunks,
         add_to_vertices=add_to_vertices,
-        add_to_colors=add_to_colors,
+        add_to_corners=add_to_corners,
         add_to_softness=add_to_softness,
     )

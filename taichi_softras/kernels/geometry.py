@@ -95,6 +95,15 @@ def double_area(corners):
 
 
 @ti.func
+def is_turned(corners, cull):
+    """Tell whether a face is to be culled: 1 culls back faces, -1 front faces, 0 none.
+
+    Front faces are counter-clockwise in the image. One without area is neither, and culled too.
+    """
+    return cull != 0 and double_area(corners) * cull <= 0
+
+
+@ti.func
 def divisible_area(corners, dtype: ti.template()):
     """`double_area` of a face, or `SMALLEST_AREA` with its sign if it is less."""
     smallest = ti.cast(SMALLEST_AREA, dtype)

@@ -1,7 +1,12 @@
 """The discrete choices that pick a compiled kernel. Numbers are kernel arguments instead."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from taichi_softras.families import Alpha, Coverage
+
+TEXTURES = ("vertex", "surface", "uv")
+"""Where colours come from: a face's corners, a grid of texels for each face, or image maps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,8 +17,32 @@ class Variant:
         dtype: ``ti.f32`` or ``ti.f64``.
         channels: Colour channels drawn in one pass; 0 draws silhouettes alone.
         perspective_correct: Whether colours are interpolated with 1/depth.
+        orthographic: Whether rays are parallel, so that depths are interpolated without 1/depth.
+        coverage: How faces cover pixels.
+        alpha: How coverages add up.
+        color: How colours are chosen among faces: one of `families.COLORS`.
+        texture: Where colours come from: one of `TEXTURES`.
+        lights: Kinds of the lights on fragments; none if colours are lit already, or not at all.
     """
 
     dtype: Any
     channels: int
     perspective_correct: bool
+    orthographic: bool
+    coverage: Coverage
+    alpha: Alpha
+    color: str
+    texture: str = "vertex"
+    lights: Any = ()
+
+    @property
+    def geometry(self) -> "Variant":
+        """What is left of the variant for kernels that know nothing of colours."""
+        return replace(
+            self,
+            channels=min(self.channels, 1),
+            perspective_correct=True,
+            color="softmax",
+            texture="vertex",
+            lights=(),
+        )

@@ -2,17 +2,27 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import taichi as ti
 
-from taichi_softras.kernels.binning import LARGEST_TILE, RECORD_SIZE, box_kernel, tile_kernels
+from taichi_softras.families import ALPHAS, COVERAGES
+from taichi_softras.kernels import aggregation, coverage  # noqa: F401  # they register
+from taichi_softras.kernels.binning import (
+    BOX_SIZE,
+    LARGEST_TILE,
+    RECORD_SIZE,
+    box_kernel,
+    tile_kernels,
+)
 from taichi_softras.kernels.face_gradient import (
     GAMMA_COLUMN,
     SIGMA_COLUMN,
     chunk_kernels,
+    corner_columns,
     gradient_kernels,
     num_columns,
+    sum_kernels,
 )
 from taichi_softras.kernels.rasterize import rasterizer_kernels
 from taichi_softras.kernels.scan import NUM_CHUNKS, exclusive_scan
@@ -28,60 +38,137 @@ LARGEST_LOGIT = {ti.f32: 80.0, ti.f64: 700.0}
 
 LARGEST_INT32 = 2**31 - 1
 
+CULL = {"none": 0, "back": 1, "front": -1}
+
+
+class Inputs(NamedTuple):
+    """Arrays that a `RasterizeOperator` is given, in order. Those not needed have a size of 1.
+
+    Attributes:
+        face_vertices: (B or 1, F, 3, 3), NDC x, y and depth; of one item if faces are packed.
+        colors: (B or 1, F, 3, C) at corners; or texels, (B or 1, F, R * R, C) of faces, or
+            (B or 1, h, w, C) of images.
+        varyings: (B or 1, F or 1, 3, K), what decides on texels and light: see `textures`.
+        attributes: (B or 1, F, 3, A), more channels at corners.
+        background: (B or 1, h, w, C + A), stretched over the image.
+        lighting: (B or 1, N), numbers of the lights on fragments.
+        sigma: (B or 1,).
+        gamma: (B or 1,).
+        eps: (B or 1,).
+        face_items: (F,) int32, the item of each face, if faces are packed.
+        face_sources: (B or 1, F) int32, the face whose texture a face has; (1, 1) if its own.
+        face_maps: (F or 1,) int32, the map of each such face.
+        maps: (M, 4) int32, the first texel, height, width and wrapping of each map.
+    """
+
+    face_vertices: Array
+    colors: Array
+    varyings: Array
+    attributes: Array
+    background: Array
+    lighting: Array
+    sigma: Array
+    gamma: Array
+    eps: Array
+    face_items: Array
+    face_sources: Array
+    face_maps: Array
+    maps: Array
+
+
+class Pass(NamedTuple):
+    """Some channels, drawn at once.
+
+    Attributes:
+        first_channel: The first of them in the image.
+        first_source: The first of them in the colours or attributes.
+        channels: How many.
+        attributes: Whether they are attributes.
+    """
+
+    first_channel: int
+    first_source: int
+    channels: int
+    attributes: bool
+
 
 @dataclass(frozen=True)
 class RasterizeOperator:
     """Images of faces.
 
-    The inputs are face_vertices (B, F, 3, 3), face_colors (B or 1, F, 3, C), background (B or 1,
-    H or 1, W or 1, C), and sigma, gamma and eps (B or 1,). The output is (B, H, W, C + 1), or
-    (B, H, W) for silhouettes, which ignore the colours and the background.
+    The output is (B, H, W, C + A + 1), or (B, H, W) for silhouettes, which ignore colours,
+    attributes and the background. See `Inputs`.
 
     Attributes:
         settings: Size of the image, and how faces become pixels; its sigma, gamma and eps are
             not used.
         dtype: ``ti.f32`` or ``ti.f64``.
         channels: C, or 0 for silhouettes.
+        num_items: B.
+        texture: One of `variant.TEXTURES`: what the colours are.
+        attribute_channels: A.
+        lights: Kinds of the lights on fragments.
+        packed: Whether each face is of one item, that of ``face_items``.
         autodiff: Whether Taichi differentiates the surrogate of the image, as the tests' oracle,
-            instead of the kernels that do so by hand, faster.
+            instead of the kernels that do so by hand, faster. It always does where there are lights
+            on fragments, or a family's member has no derivatives by hand.
     """
 
     settings: RasterizerSettings
     dtype: Any
     channels: int
+    num_items: int
+    texture: str = "vertex"
+    attribute_channels: int = 0
+    lights: Any = ()
+    packed: bool = False
     autodiff: bool = False
 
     def forward(
         self, inputs: Sequence[Array], allocate: Allocate
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         """Draw."""
-        face_vertices, face_colors, _, sigma, _, _ = inputs
-        num_items, num_faces = face_vertices.shape[:2]
-        height, width = self.settings.height, self.settings.width
-        tile_size = choose_tile_size(height, width)
-        boxes = allocate((num_items, num_faces, 4), ti.i32)
-        records = allocate((num_items, num_faces, RECORD_SIZE), self.dtype)
-        box_kernel(self._variant(self.channels))(
-            *(face_vertices, face_colors, sigma),
+        x = Inputs(*inputs)
+        settings = self.settings
+        num_rows, num_faces = x.face_vertices.shape[:2]
+        tile_size = choose_tile_size(settings.height, settings.width)
+        boxes = allocate((num_rows, num_faces, BOX_SIZE), ti.i32)
+        records = allocate((num_rows, num_faces, RECORD_SIZE), self.dtype)
+        faces_of_items = allocate((self.num_items,), ti.i32)
+        passes = list(self._passes())
+        box_kernel(self._variant(passes[0]).geometry)(
+            x.face_vertices,
+            *(x.colors, self.channels if self.texture == "vertex" else 0),
+            *(x.varyings, x.varyings.shape[3] if self._has_varyings else 0),
+            *(x.attributes, self.attribute_channels),
+            x.sigma,
             *self._numbers(),
-            int(self.settings.cull_backfaces),
-            *(boxes, records),
+            *(CULL[settings.cull], int(settings.cull_alpha)),
+            *(x.face_items, int(self.packed), self.num_items),
+            *(boxes, records, faces_of_items),
         )
-        starts, entries = list_tile_faces(boxes, height, width, tile_size, allocate)
+        starts, entries = list_tile_faces(
+            boxes, self.num_items, settings.height, settings.width, tile_size, allocate
+        )
 
-        pixels = (num_items, height, width)
-        image = allocate((*pixels, self.channels + 1) if self.channels else pixels, self.dtype)
-        # A silhouette has no softmax: its kernels never look at these two.
-        nearest_depth = allocate(pixels if self.channels else (1, 1, 1), self.dtype)
-        weight_sum = allocate(pixels if self.channels else (1, 1, 1), self.dtype)
-        for first_channel, channels in channel_passes(self.channels):
-            rasterizer_kernels(self._variant(channels)).forward(
-                *(records, *inputs[1:]),
+        pixels = (self.num_items, settings.height, settings.width)
+        channels = self.channels + self.attribute_channels
+        image = allocate((*pixels, channels + 1) if channels else pixels, self.dtype)
+        # Kernels look at these only as far as they have a softmax, or a nearest face.
+        is_hard = settings.color == "hard"
+        softmax_shape = pixels if channels and not is_hard else (1, 1, 1)
+        nearest_depth = allocate(softmax_shape, self.dtype)
+        weight_sum = allocate(softmax_shape, self.dtype)
+        winners = allocate(pixels if channels and is_hard else (1, 1, 1), ti.i32)
+        for p in passes:
+            rasterizer_kernels(self._variant(p)).forward(
+                *(records, self._source(p, x), x.varyings, x.background, x.lighting),
+                *(x.sigma, x.gamma, x.eps, x.face_sources, x.face_maps, x.maps, faces_of_items),
                 *self._numbers(),
-                *(tile_size, starts, entries, first_channel),
-                *(image, nearest_depth, weight_sum),
+                *(tile_size, starts, entries, p.first_channel, p.first_source),
+                *(image, nearest_depth, weight_sum, winners),
             )
-        return (image,), (boxes, nearest_depth, weight_sum)
+        return (image,), (boxes, faces_of_items, nearest_depth, weight_sum, winners)
 
     def backward(
         self,
@@ -91,70 +178,110 @@ class RasterizeOperator:
         allocate: Allocate,
     ) -> None:
         """Differentiate by the faces' side of the image, and by the background's."""
-        face_vertices, face_colors, background, sigma, gamma, eps = inputs
+        x = Inputs(*inputs)
+        passes = list(self._passes())
         (image,) = outputs
-        boxes, nearest_depth, weight_sum = saved
-        drawn = (image, nearest_depth, weight_sum, image.grad)
-        if any(has_grad(x) for x in (face_vertices, face_colors, sigma, gamma)):
-            differentiate = self._differentiate_surrogate if self.autodiff else self._add_by_face
-            differentiate((face_vertices, face_colors, sigma, gamma), boxes, drawn, allocate)
-        if self.channels and any(has_grad(x) for x in (background, gamma, eps)):
+        drawn = (image, *saved[2:], image.grad)
+        by_faces = (x.face_vertices, x.colors, x.varyings, x.attributes, x.lighting)
+        if any(has_grad(array) for array in (*by_faces, x.sigma, x.gamma)):
+            differentiate = self._differentiate_surrogate if self._autodiff else self._add_by_face
+            differentiate(x, saved[:2], drawn, allocate)
+        if passes[0].channels and any(has_grad(array) for array in (x.background, x.gamma, x.eps)):
             result = allocate((1,), self.dtype, grad=1.0)
-            for first_channel, channels in channel_passes(self.channels):
-                rasterizer_kernels(self._variant(channels)).background_surrogate.grad(
-                    *(background, gamma, eps),
+            for p in passes:
+                rasterizer_kernels(self._variant(p)).background_surrogate.grad(
+                    *(x.background, x.gamma, x.eps),
                     *(self.settings.near, self.settings.far),
-                    *(first_channel, *drawn, result),
+                    *(p.first_channel, *drawn, result),
                 )
 
     def _differentiate_surrogate(
-        self,
-        inputs: Sequence[Array],
-        boxes: Array,
-        drawn: Sequence[Array],
-        allocate: Allocate,
+        self, x: Inputs, faces: Sequence[Array], drawn: Sequence[Array], allocate: Allocate
     ) -> None:
         """Let Taichi differentiate the surrogate of the image."""
+        boxes, faces_of_items = faces
         result = allocate((1,), self.dtype, grad=1.0)
-        for first_channel, channels in channel_passes(self.channels):
-            rasterizer_kernels(self._variant(channels)).surrogate.grad(
-                *inputs,
+        for p in self._passes():
+            rasterizer_kernels(self._variant(p)).surrogate.grad(
+                *(x.face_vertices, self._source(p, x), x.varyings, x.lighting),
+                *(x.sigma, x.gamma, x.face_sources, x.face_maps, x.maps, faces_of_items),
                 *self._numbers(),
-                *(boxes, first_channel, int(first_channel == 0), *drawn, result),
+                *(CULL[self.settings.cull], boxes, p.first_channel, p.first_source),
+                *(int(p.first_channel == 0), *drawn, result),
             )
 
     def _add_by_face(
-        self,
-        inputs: Sequence[Array],
-        boxes: Array,
-        drawn: Sequence[Array],
-        allocate: Allocate,
+        self, x: Inputs, faces: Sequence[Array], drawn: Sequence[Array], allocate: Allocate
     ) -> None:
         """Add gradients up face by face, by the kernels made by hand."""
-        face_vertices, face_colors, sigma, gamma = inputs
+        boxes, faces_of_items = faces
         starts, chunk_faces = list_chunks(boxes, allocate)
-        for first_channel, channels in channel_passes(self.channels):
-            kernels = gradient_kernels(self._variant(channels))
-            sums = allocate((chunk_faces.shape[0], num_columns(channels)), self.dtype)
-            kernels.sum_chunks(
-                *inputs,
+        add = sum_kernels(self.dtype)
+        for p in self._passes():
+            variant = self._variant(p)
+            source = self._source(p, x)
+            by_texel = variant.texture != "vertex" and has_grad(source)
+            sums = allocate((chunk_faces.shape[0], num_columns(variant)), self.dtype)
+            gradient_kernels(variant).sum_chunks(
+                *(x.face_vertices, source, x.varyings),
+                *(x.sigma, x.gamma, x.face_sources, x.face_maps, x.maps, faces_of_items),
                 *self._numbers(),
-                *(boxes, starts, chunk_faces, first_channel, int(first_channel == 0), *drawn),
+                *(CULL[self.settings.cull], boxes, starts, chunk_faces),
+                *(p.first_channel, p.first_source, int(p.first_channel == 0), int(by_texel)),
+                *drawn,
+                source.grad if by_texel else allocate((1, 1, 1, 1), self.dtype),
                 sums,
             )
-            if has_grad(face_vertices):
-                kernels.add_to_vertices(starts, sums, face_vertices.grad)
-            if channels and has_grad(face_colors):
-                kernels.add_to_colors(starts, sums, first_channel, face_colors.grad)
-            for array, column in ((sigma, SIGMA_COLUMN), (gamma, GAMMA_COLUMN)):
+            if has_grad(x.face_vertices):
+                add.add_to_vertices(starts, sums, x.face_vertices.grad)
+            corners = source if variant.texture == "vertex" else x.varyings
+            columns = corner_columns(variant)
+            if columns and has_grad(corners):
+                first = p.first_source if variant.texture == "vertex" else 0
+                add.add_to_corners(starts, sums, columns, first, corners.grad)
+            for array, column in ((x.sigma, SIGMA_COLUMN), (x.gamma, GAMMA_COLUMN)):
                 if has_grad(array):
-                    kernels.add_to_softness(starts, column, sums, array.grad)
+                    add.add_to_softness(starts, column, boxes, sums, array.grad)
 
-    def _variant(self, channels: int) -> Variant:
+    @property
+    def _has_varyings(self) -> bool:
+        return self.texture != "vertex" or bool(self.lights)
+
+    @property
+    def _autodiff(self) -> bool:
+        by_hand = (
+            not self.lights
+            and COVERAGES[self.settings.coverage].rates is not None
+            and ALPHAS[self.settings.alpha].rate is not None
+        )
+        return self.autodiff or not by_hand
+
+    def _passes(self) -> Iterator[Pass]:
+        """Split the image's channels into passes; a silhouette is one pass of none."""
+        if self.lights:  # colour channels depend on each other
+            yield Pass(0, 0, self.channels, attributes=False)
+        elif self.channels or not self.attribute_channels:
+            for first, channels in channel_passes(self.channels):
+                yield Pass(first, first, channels, attributes=False)
+        if self.attribute_channels:
+            for first, channels in channel_passes(self.attribute_channels):
+                yield Pass(self.channels + first, first, channels, attributes=True)
+
+    def _source(self, p: Pass, x: Inputs) -> Array:
+        return x.attributes if p.attributes else x.colors
+
+    def _variant(self, p: Pass) -> Variant:
+        settings = self.settings
         return Variant(
             dtype=self.dtype,
-            channels=channels,
-            perspective_correct=self.settings.perspective_correct,
+            channels=p.channels,
+            perspective_correct=settings.perspective_correct,
+            orthographic=settings.orthographic,
+            coverage=COVERAGES[settings.coverage],
+            alpha=ALPHAS[settings.alpha],
+            color=settings.color if p.channels else "softmax",
+            texture="vertex" if p.attributes else self.texture,
+            lights=() if p.attributes else self.lights,
         )
 
     def _numbers(self) -> tuple[float | int, ...]:
@@ -162,7 +289,7 @@ class RasterizeOperator:
         return (
             settings.near,
             settings.far,
-            min(settings.cutoff_logit, LARGEST_LOGIT[self.dtype]),
+            min(settings.cutoff, LARGEST_LOGIT[self.dtype]),
             settings.height,
             settings.width,
         )
@@ -191,7 +318,7 @@ def list_chunks(boxes: Array, allocate: Allocate) -> tuple[Array, Array]:
     """Cut the pixels of each face into chunks, and list them, face by face.
 
     Args:
-        boxes: (B, F, 4) int32, the pixels that each face can reach.
+        boxes: (B or 1, F, BOX_SIZE) int32, the pixels that each face can reach.
         allocate: Makes arrays.
 
     Returns:
@@ -219,12 +346,13 @@ def prefix_sum(counts: Array, allocate: Allocate) -> tuple[Array, int]:
 
 
 def list_tile_faces(
-    boxes: Array, height: int, width: int, tile_size: int, allocate: Allocate
+    boxes: Array, num_items: int, height: int, width: int, tile_size: int, allocate: Allocate
 ) -> tuple[Array, Array]:
     """List the faces that touch each tile of pixels.
 
     Args:
-        boxes: (B, F, 4) int32, the pixels that each face can reach.
+        boxes: (B or 1, F, BOX_SIZE) int32, the pixels that each face can reach.
+        num_items: How many images there are.
         height: Rows of the image.
         width: Columns of the image.
         tile_size: Side of a tile, in pixels.
@@ -238,7 +366,7 @@ def list_tile_faces(
         ValueError: If the lists have more than 2^31 - 1 entries.
     """
     tile_rows, tile_cols = -(-height // tile_size), -(-width // tile_size)
-    num_tiles = boxes.shape[0] * tile_rows * tile_cols
+    num_tiles = num_items * tile_rows * tile_cols
     kernels = tile_kernels()
     counts = allocate((num_tiles,), ti.i32)
     kernels.count(boxes, tile_size, tile_rows, tile_cols, counts)

@@ -20,11 +20,10 @@ from taichi.lang.kernel_impl import Kernel
 
 import taichi_softras as sr
 from taichi_softras.bridges import apply
-from taichi_softras.operators.rasterize import RasterizeOperator
+from taichi_softras.operators.rasterize import Inputs, RasterizeOperator
 
 DTYPES = {"float32": ti.f32, "float64": ti.f64}
 SETTINGS = sr.RasterizerSettings(height=4, width=4)
-AFFINE = sr.RasterizerSettings(height=4, width=4, perspective_correct=False)
 TETRAHEDRON = np.array([[0, 1, 2], [0, 2, 3], [0, 3, 1], [1, 3, 2]], dtype=np.int32)
 NUM_FACES, NUM_VERTICES = len(TETRAHEDRON), 4
 
@@ -40,35 +39,63 @@ def array(dtype, *shape: int, grad: bool = True) -> ti.Ndarray:
 def rasterizer_calls(dtype) -> Calls:
     """Draw faces, with gradients to everything or to vertices alone."""
 
-    def draw(_, channels: int, settings=SETTINGS, grad: bool = True) -> None:
+    def draw(_, channels: int = 3, grad: bool = True, texture: str = "vertex", **options) -> None:
+        uvs = array(dtype, 1, NUM_FACES, 3, 2)
+        colors = {
+            "vertex": array(dtype, 1, NUM_FACES, 3, channels, grad=grad),
+            "surface": sr.SurfaceTexture(array(dtype, 1, NUM_FACES, 4, channels)),
+            "uv": sr.UVTexture(uvs, array(dtype, 1, 2, 2, channels)),
+        }[texture]
         sr.rasterize(
             array(dtype, 1, NUM_FACES, 3, 3),
-            array(dtype, 1, NUM_FACES, 3, channels, grad=grad),
-            settings,
+            colors,
+            sr.RasterizerSettings(height=4, width=4, **options),
             background=array(dtype, 1, 1, 1, channels, grad=grad),
             **{name: array(dtype, 1, grad=grad) for name in ("sigma", "gamma", "eps")},
         )
 
-    def draw_silhouette(_, grad: bool = True) -> None:
+    def draw_silhouette(_, grad: bool = True, **options) -> None:
         sigma = array(dtype, 1, grad=grad)
-        sr.rasterize_silhouette(array(dtype, 1, NUM_FACES, 3, 3), SETTINGS, sigma=sigma)
+        settings = sr.RasterizerSettings(height=4, width=4, **options)
+        sr.rasterize_silhouette(array(dtype, 1, NUM_FACES, 3, 3), settings, sigma=sigma)
 
     def draw_by_autodiff(_, channels: int) -> None:
-        operator = RasterizeOperator(SETTINGS, dtype, channels, autodiff=True)
-        softness = (array(dtype, 1) for _ in range(3))
-        colors = array(dtype, 1, NUM_FACES, 3, max(channels, 1))
-        background = array(dtype, 1, 1, 1, max(channels, 1))
-        apply(operator, (array(dtype, 1, NUM_FACES, 3, 3), colors, background, *softness))
+        operator = RasterizeOperator(SETTINGS, dtype, channels, 1, autodiff=True)
+        one = {
+            "colors": (1, NUM_FACES, 3, max(channels, 1)),
+            "varyings": (1, 1, 3, 1),
+            "attributes": (1, 1, 3, 1),
+            "background": (1, 1, 1, max(channels, 1)),
+            "lighting": (1, 1),
+            **dict.fromkeys(("sigma", "gamma", "eps"), (1,)),
+        }
+        whole = {"face_items": (1,), "face_sources": (1, 1), "face_maps": (1,), "maps": (1, 4)}
+        inputs = {name: array(dtype, *shape) for name, shape in one.items()}
+        inputs |= {name: array(ti.i32, *shape, grad=False) for name, shape in whole.items()}
+        apply(operator, Inputs(face_vertices=array(dtype, 1, NUM_FACES, 3, 3), **inputs))
 
     for channels in (0, 3):
         name = f"{channels} channels, by autodiff"
         yield name, partial(draw_by_autodiff, channels=channels)
     for channels in (1, 3, 4):
         yield f"{channels} channels", partial(draw, channels=channels)
-    yield "3 channels, to vertices", partial(draw, channels=3, grad=False)
-    yield "3 channels, affine", partial(draw, channels=3, settings=AFFINE)
+    yield "3 channels, to vertices", partial(draw, grad=False)
+    yield "3 channels, affine", partial(draw, perspective_correct=False)
+    yield "3 channels, orthographic", partial(draw, orthographic=True)
+    for texture in ("surface", "uv"):
+        yield f"3 channels, {texture} texture", partial(draw, texture=texture)
+    for option, value in (
+        ("coverage", "barycentric"),
+        ("coverage", "hard"),
+        ("alpha", "sum"),
+        ("alpha", "hard"),
+        ("color", "hard"),
+        ("supersampling", 2),
+    ):
+        yield f"3 channels, {option} {value}", partial(draw, **{option: value})
     yield "silhouette", draw_silhouette
     yield "silhouette, to vertices", partial(draw_silhouette, grad=False)
+    yield "silhouette, supersampling 2", partial(draw_silhouette, supersampling=2)
 
 
 def scene_calls(dtype) -> Calls:

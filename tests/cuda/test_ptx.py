@@ -19,7 +19,7 @@ FORWARD_ONLY = {
     "kernels.face_gradient.list_chunks",
     "kernels.face_gradient.sum_chunks",
     "kernels.face_gradient.add_to_vertices",
-    "kernels.face_gradient.add_to_colors",
+    "kernels.face_gradient.add_to_corners",
     "kernels.face_gradient.add_to_softness",
     "kernels.rasterize.forward",
     "kernels.scan.exclusive_scan",

@@ -71,7 +71,7 @@ class Elsewhere(torch.Tensor):
 
 def rasterizer_inputs(device):
     shapes = ((1, 2, 3, 3), (1, 2, 3, 3), (1, 1, 1, 3), (1,), (1,), (1,))
-    names = ("face_vertices", "face_colors", "background", "sigma", "gamma", "eps")
+    names = ("face_vertices", "colors", "background", "sigma", "gamma", "eps")
     return {name: Elsewhere(shape, device) for name, shape in zip(names, shapes)}
 
 

@@ -1,0 +1,51 @@
+"""Arrays put together and averaged, as differentiable kernels."""
+
+import functools
+
+import taichi as ti
+
+from taichi_softras.kernels.geometry import inverse
+
+
+@functools.cache
+def columns_kernel(dtype):
+    """Build the kernel that copies an array into some of the last columns of another."""
+    array4 = ti.types.ndarray(dtype=dtype, ndim=4)
+
+    @ti.kernel
+    def copy_columns(
+        values: array4,  # (B or 1, F or 1, N, K), in
+        first: ti.i32,
+        result: array4,  # (B, F, N, L), accumulated from column ``first`` on
+    ):
+        """Copy, items and faces that are shared to all."""
+        for b, f, k, c in ti.ndrange(
+            result.shape[0], result.shape[1], result.shape[2], values.shape[3]
+        ):
+            result[b, f, k, first + c] += values[
+                ti.min(b, values.shape[0] - 1), ti.min(f, values.shape[1] - 1), k, c
+            ]
+
+    return copy_columns
+
+
+@functools.cache
+def downsample_kernel(dtype, ndim: int):
+    """Build the kernel that averages squares of pixels, of images of 3 or 4 dimensions."""
+    images = ti.types.ndarray(dtype=dtype, ndim=ndim)
+
+    @ti.kernel
+    def downsample(
+        image: images,  # (B, H, W, C) or (B, H, W), in
+        factor: ti.i32,
+        result: images,  # likewise, H and W divided by the factor, accumulated
+    ):
+        """Add up the part that each pixel of a square has in their mean."""
+        for i in ti.grouped(result):
+            for k in range(factor * factor):
+                pixel = i
+                pixel[1] = i[1] * factor + k // factor
+                pixel[2] = i[2] * factor + k % factor
+                result[i] += image[pixel] * inverse(ti.cast(factor * factor, dtype), dtype)
+
+    return downsample

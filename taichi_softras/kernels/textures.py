@@ -1,0 +1,151 @@
+"""The colour of a face at a point: a sum over a few *taps*, numbers read with weights.
+
+A tap is an index into the second and third dimension of an array of colours: a corner of the face
+(vertex colours), a texel of its grid (surface textures) or of its image map (UV textures). What
+decides which, and how they weigh, is interpolated over the face from `varyings`, numbers at its
+corners.
+"""
+
+import taichi as ti
+
+LARGEST_TEXEL = 2.0**24
+"""Texture coordinate, in texels, beyond which maps are not resolved: positions still fit an int."""
+
+
+@ti.func
+def varying_at(varyings: ti.template(), b, f, column, weights):
+    """Interpolate one of the numbers at a face's corners, which items and faces may share."""
+    b_ = ti.min(b, varyings.shape[0] - 1)
+    f_ = ti.min(f, varyings.shape[1] - 1)
+    return (
+        weights[0] * varyings[b_, f_, 0, column]
+        + weights[1] * varyings[b_, f_, 1, column]
+        + weights[2] * varyings[b_, f_, 2, column]
+    )
+
+
+@ti.func
+def source_face(face_sources: ti.template(), b, f):
+    """The face whose texture a face has: another one where it was cut out of that."""
+    source = f
+    if face_sources.shape[1] > 1:
+        source = face_sources[ti.min(b, face_sources.shape[0] - 1), f]
+    return source
+
+
+@ti.func
+def map_of(face_sources: ti.template(), face_maps: ti.template(), b, f):
+    """The image map of a face."""
+    return face_maps[ti.min(source_face(face_sources, b, f), face_maps.shape[0] - 1)]
+
+
+@ti.func
+def surface_texel(w, resolution, dtype: ti.template()):
+    """Index of the texel at barycentric coordinates ``w`` in a face's grid of texels.
+
+    The first two coordinates, times ``resolution``, are a column and a row; what lies beyond the
+    diagonal is the upper half of a cell, and stored in the other half of the square.
+
+    Source:
+        The layout of SoftRas's "surface" textures. Its index can be one too large; here it can't.
+    """
+    last = resolution - 1
+    col = ti.math.clamp(ti.cast(ti.floor(w[0] * resolution), ti.i32), 0, last)
+    row = ti.math.clamp(ti.cast(ti.floor(w[1] * resolution), ti.i32), 0, last)
+    is_lower = (w[0] + w[1]) * resolution - col - row <= 1
+    return ti.select(is_lower, row * resolution + col, (last - row) * resolution + last - col)
+
+
+@ti.func
+def wrap_index(i, size, clamps):
+    """Bring an index into an image: by repeating the image, or its border."""
+    return ti.select(clamps, ti.math.clamp(i, 0, size - 1), i % size)
+
+
+@ti.func
+def map_position(t, size, dtype: ti.template()):
+    """Where a texture coordinate is among ``size`` texels: a whole number at the centre of each."""
+    largest = ti.cast(LARGEST_TEXEL, dtype)
+    return ti.math.clamp(t * size - ti.cast(0.5, dtype), -largest, largest)
+
+
+@ti.func
+def bilinear_taps(u, v, maps: ti.template(), m, dtype: ti.template()):
+    """Find the four texels round a point of a map, and where the point is between them.
+
+    Args:
+        u: To the right.
+        v: Up.
+        maps: (M, 4) int32: each map's first texel, height, width, and 1 if it clamps, 0 if it
+            repeats.
+        m: Which map.
+        dtype: Precision.
+
+    Returns:
+        Indices, top left, top right, bottom left, bottom right; and the position between them, to
+        the right and down, 0 to 1.
+    """
+    height = maps[m, 1]
+    width = maps[m, 2]
+    x = map_position(u, width, dtype)
+    y = map_position(1 - v, height, dtype)
+    col = ti.cast(ti.floor(x), ti.i32)
+    row = ti.cast(ti.floor(y), ti.i32)
+    left = wrap_index(col, width, maps[m, 3] != 0)
+    right = wrap_index(col + 1, width, maps[m, 3] != 0)
+    above = maps[m, 0] + wrap_index(row, height, maps[m, 3] != 0) * width
+    below = maps[m, 0] + wrap_index(row + 1, height, maps[m, 3] != 0) * width
+    taps = ti.Vector([above + left, above + right, below + left, below + right])
+    return taps, ti.Vector([x - ti.floor(x), y - ti.floor(y)])
+
+
+@ti.func
+def bilinear_weights(t):
+    """Weights of the four texels round a point at ``t`` between them."""
+    return ti.Vector([(1 - t[0]) * (1 - t[1]), t[0] * (1 - t[1]), (1 - t[0]) * t[1], t[0] * t[1]])
+
+
+@ti.func
+def taps_at(
+    texture: ti.template(),
+    colors: ti.template(),
+    varyings: ti.template(),
+    face_sources: ti.template(),
+    face_maps: ti.template(),
+    maps: ti.template(),
+    b,
+    f,
+    weights,
+    dtype: ti.template(),
+):
+    """Find what a face's colour is made of, where its corners weigh ``weights``.
+
+    Returns:
+        The taps, as rows and columns (second and third index) of the colours' array; and their
+        weights.
+    """
+    if ti.static(texture == "vertex"):
+        return ti.Vector([f, f, f]), ti.Vector([0, 1, 2]), weights
+    elif ti.static(texture == "surface"):
+        w = ti.Vector([varying_at(varyings, b, f, k, weights) for k in range(3)])
+        root = ti.sqrt(ti.cast(colors.shape[2], ti.f32))  # of a square number
+        resolution = ti.cast(root + ti.cast(0.5, ti.f32), ti.i32)
+        tap = surface_texel(w, resolution, dtype)
+        one = ti.cast(1, dtype)
+        return ti.Vector([source_face(face_sources, b, f)]), ti.Vector([tap]), ti.Vector([one])
+    else:
+        u = varying_at(varyings, b, f, 0, weights)
+        v = varying_at(varyings, b, f, 1, weights)
+        m = map_of(face_sources, face_maps, b, f)
+        taps, t = bilinear_taps(u, v, maps, m, dtype)
+        return taps // colors.shape[2], taps % colors.shape[2], bilinear_weights(t)
+
+
+@ti.func
+def tapped(colors: ti.template(), b, rows, cols, tap_weights, channel):
+    """Add the taps of one channel up, from colours that items may share."""
+    b_color = ti.min(b, colors.shape[0] - 1)
+    value = tap_weights[0] * colors[b_color, rows[0], cols[0], channel]
+    for t in ti.static(range(1, rows.n)):
+        value += tap_weights[t] * colors[b_color, rows[t], cols[t], channel]
+    return value
