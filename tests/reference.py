@@ -134,7 +134,7 @@ def surface_colors(texels: Tensor, weights: Tensor) -> Tensor:
     resolution = round(texels.shape[2] ** 0.5)
     places = weights.detach() * resolution
     col, row = (places[..., k].floor().clamp(0, resolution - 1).long() for k in (0, 1))
-    lower = places[..., 0] + places[..., 1] - col - row <= 1
+    lower = places[..., 0] + places[..., 1] - col - row <= 1 + 2**-12
     last = resolution - 1
     index = torch.where(lower, row * resolution + col, (last - row) * resolution + last - col)
     texels = texels.expand(len(weights), -1, -1, -1)[:, None, None]

@@ -11,6 +11,9 @@ import taichi as ti
 LARGEST_TEXEL = 2.0**24
 """Texture coordinate, in texels, beyond which maps are not resolved: positions still fit an int."""
 
+ROUNDING = 2.0**-12
+"""Part of a texel by which a point may be off."""
+
 
 @ti.func
 def varying_at(varyings: ti.template(), b, f, column, weights):
@@ -52,7 +55,8 @@ def surface_texel(w, resolution, dtype: ti.template()):
     last = resolution - 1
     col = ti.math.clamp(ti.cast(ti.floor(w[0] * resolution), ti.i32), 0, last)
     row = ti.math.clamp(ti.cast(ti.floor(w[1] * resolution), ti.i32), 0, last)
-    is_lower = (w[0] + w[1]) * resolution - col - row <= 1
+    # The third coordinate of points on a border is 0: rounding must not take them beyond it.
+    is_lower = (w[0] + w[1]) * resolution - col - row <= 1 + ti.cast(ROUNDING, dtype)
     return ti.select(is_lower, row * resolution + col, (last - row) * resolution + last - col)
 
 
