@@ -6,7 +6,8 @@ Layers, each importing only those below it:
     nn                                                  PyTorch modules
     renderer                                            mesh + camera + light -> image
     rasterizer, cameras, lights, losses, optimizers     functions on arrays
-    primitives, teapot, meshes, mesh_parts, files       mesh data and mesh files
+    primitives, teapot, meshes, materials               mesh data
+    mesh_files and what it reads and writes with        mesh files
     textures                                            where faces have their colours from
     checks, arrays                                      of arrays, at the boundary
     bridges                                             PyTorch's graph; Taichi's tapes
@@ -42,9 +43,11 @@ from taichi_softras.losses import image_loss as image_loss
 from taichi_softras.losses import laplacian_loss as laplacian_loss
 from taichi_softras.losses import mesh_topology as mesh_topology
 from taichi_softras.losses import silhouette_loss as silhouette_loss
+from taichi_softras.materials import Material as Material
+from taichi_softras.mesh_files import read_mesh as read_mesh
+from taichi_softras.mesh_files import write_mesh as write_mesh
 from taichi_softras.meshes import Mesh as Mesh
-from taichi_softras.meshes import read_mesh as read_mesh
-from taichi_softras.meshes import write_mesh as write_mesh
+from taichi_softras.meshes import TextureMaps as TextureMaps
 from taichi_softras.optimizers import Adam as Adam
 from taichi_softras.primitives import cube as cube
 from taichi_softras.primitives import icosphere as icosphere

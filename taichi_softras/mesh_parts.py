@@ -1,63 +1,141 @@
-"""What trimesh reads from a file, as arrays: one part per material or object.
+"""What a file says of a mesh, and how that becomes vertices, faces and colours."""
 
-trimesh parses. This module decides what becomes of its result: which colour a vertex has, and
-which vertices are one.
-"""
-
-import io
-import logging
-import re
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import trimesh
 from numpy.typing import NDArray
-from trimesh.exchange.obj import load_obj
-from trimesh.resolvers import FilePathResolver
-from trimesh.visual.color import uv_to_color
 
-GREY = 0.7
-"""Red, green and blue of what has no colour of its own."""
-
-INDEX_BELOW_1 = re.compile(r"^\s*f(?=\s).*?[\s/](?:-\d|0[\s/])", re.MULTILINE)
-SPLITTING_DIRECTIVE = re.compile(r"^\s*(vt|vn)\s", re.MULTILINE)
-MATERIAL_DIRECTIVE = re.compile(r"^\s*usemtl\s", re.MULTILINE)
+from taichi_softras.materials import GREY, Material, nearest_texels
 
 
-class Part(NamedTuple):
-    """Some of a file's faces, with the vertices that they have.
+class DeclaredMaterial(NamedTuple):
+    """A material as a file has it, which may lack either.
+
+    Attributes:
+        textured: What faces with texture coordinates have.
+        plain: What faces have if ``textured`` is None, or if they have no coordinates.
+    """
+
+    textured: Material | None
+    plain: Material | None
+
+
+class FileMesh(NamedTuple):
+    """What a file says of a mesh.
 
     Attributes:
         vertices: (V, 3) in the frame of the file.
         faces: (F, 3) indices of ``vertices``.
-        colors: (V, 3) red, green and blue, from 0 to 1.
+        colors: (V, 3) red, green and blue that the file gives vertices, NaN where it gives none.
+        multiplies: Whether these multiply the colours of materials, as in glTF; else they take
+            their place.
+        corner_normals: (F, 3, 3) normals of the corners of faces if vertices are to be split
+            where they differ; else None.
+        face_uvs: (F, 3, 2) texture coordinates, v up, NaN where there are none.
+        face_materials: (F,) indices of ``materials``, -1 for none.
+        materials: Those that faces have. Faces of one with an image have texture coordinates.
     """
 
     vertices: NDArray[Any]
     faces: NDArray[Any]
     colors: NDArray[Any]
+    multiplies: bool
+    corner_normals: NDArray[Any] | None
+    face_uvs: NDArray[Any]
+    face_materials: NDArray[Any]
+    materials: tuple[Material, ...]
 
 
-def load_parts(path: Path) -> list[Part]:
-    """Read a file's meshes, those of a scene in the place where the scene has them.
+def assign_materials(
+    declared: Sequence[DeclaredMaterial], numbers: NDArray[Any], face_uvs: NDArray[Any]
+) -> tuple[tuple[Material, ...], NDArray[Any]]:
+    """Choose for each face between a material's texture and its plain colour.
 
     Args:
-        path: A file in a format that trimesh reads.
+        declared: The materials of the file.
+        numbers: (F,) the material of each face by its place in ``declared``, or -1.
+        face_uvs: (F, 3, 2) texture coordinates, NaN where there are none.
 
     Returns:
-        The parts, in the order of the file. Lines and points are left out.
-
-    Raises:
-        Exception: Whatever trimesh meets in a file that it cannot read.
+        The materials that faces have, in the order of ``declared``; and for each face its index
+        in these, of shape (F,), -1 if it has none.
     """
-    with _quiet():
-        parts = _obj_parts(path) if path.suffix.lower() == ".obj" else _scene_parts(path)
-        # An STL file has three corners per face, and no word on which are the same.
-        return [_welded(part) for part in parts] if path.suffix.lower() == ".stl" else parts
+    options = [option for material in declared for option in material]
+    has_texture = np.array([material.textured is not None for material in declared] + [False])
+    has_uvs = np.isfinite(face_uvs).all(axis=(1, 2))
+    option = np.where(numbers < 0, -1, 2 * numbers + ~(has_texture[numbers] & has_uvs))
+    used = [i for i in np.unique(option) if i >= 0 and options[i] is not None]
+    place = np.full(len(options) + 1, -1)  # the last is that of option -1
+    place[used] = np.arange(len(used))
+    return tuple(m for m in (options[i] for i in used) if m is not None), place[option]
+
+
+def corner_colors(mesh: FileMesh) -> NDArray[Any]:
+    """Colour the corners of faces: (F, 3, 3), by the vertices and materials, grey if by neither."""
+    has_material = mesh.face_materials >= 0
+    colors = np.full((len(mesh.faces), 3, 3), GREY)
+    if mesh.materials:
+        plain = np.array([material.color for material in mesh.materials])
+        colors[has_material] = plain[mesh.face_materials[has_material], None]
+    for number, material in enumerate(mesh.materials):
+        if material.image is not None:
+            faces = np.flatnonzero(mesh.face_materials == number)
+            uvs = mesh.face_uvs[faces].reshape(-1, 2)
+            texels = nearest_texels(material.image, uvs, material.wrap)
+            colors[faces] *= texels.reshape(-1, 3, 3)
+    painted = mesh.colors[mesh.faces]
+    factor = np.where(has_material[:, None, None] & mesh.multiplies, colors, 1.0)
+    return np.where(np.isnan(painted), colors, painted * factor)
+
+
+def split_vertices(mesh: FileMesh) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Split vertices where faces meet in several colours or normals.
+
+    Vertices keep their numbers; what is split off follows.
+
+    Returns:
+        Vertices (V', 3), faces (F, 3) and colours of the vertices (V', 3).
+    """
+    num_vertices = len(mesh.vertices)
+    colors = corner_colors(mesh).reshape(-1, 3)
+    columns = [mesh.faces.reshape(-1, 1), colors]
+    if mesh.corner_normals is not None:
+        columns.append(mesh.corner_normals.reshape(-1, 3))
+    first, kind = group_rows(np.hstack(columns))
+    vertex = mesh.faces.reshape(-1)[first]
+    is_extra = np.ones(len(vertex), dtype=bool)
+    is_extra[np.unique(vertex, return_index=True)[1]] = False
+    number = np.where(is_extra, num_vertices + np.cumsum(is_extra) - 1, vertex)
+    source = np.concatenate((np.arange(num_vertices), vertex[is_extra]))
+    vertex_colors = _own_colors(mesh)[source]
+    vertex_colors[number] = colors[first]
+    return mesh.vertices[source], number[kind].reshape(-1, 3), vertex_colors
+
+
+def mean_colors(mesh: FileMesh) -> NDArray[Any]:
+    """Average the colours that a vertex has in its faces: (V, 3)."""
+    corners, num_vertices = mesh.faces.reshape(-1), len(mesh.vertices)
+    channels = corner_colors(mesh).reshape(-1, 3).T
+    sums = np.stack([np.bincount(corners, c, num_vertices) for c in channels], axis=-1)
+    counts = np.bincount(corners, minlength=num_vertices)[:, None]
+    return np.where(counts > 0, sums / np.maximum(counts, 1), _own_colors(mesh))
+
+
+def complete_materials(mesh: FileMesh) -> tuple[tuple[Material, ...], NDArray[Any] | None]:
+    """Give the faces without a material one, of the mean colour of their corners.
+
+    Returns:
+        The materials, and the index of each face's. () and None if no face has one.
+    """
+    if not mesh.materials:
+        return (), None
+    is_bare = mesh.face_materials < 0
+    if not is_bare.any():
+        return mesh.materials, mesh.face_materials
+    color = corner_colors(mesh)[is_bare].mean(axis=(0, 1))
+    numbers = np.where(is_bare, len(mesh.materials), mesh.face_materials)
+    return (*mesh.materials, Material(color=tuple(color))), numbers
 
 
 def group_rows(rows: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -88,180 +166,5 @@ def group_rows(rows: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     return np.sort(first), kind
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    # trimesh and Pillow remark on what they can do without. What cannot be done without is
-    # raised, here or by the caller.
-    logger = logging.getLogger("trimesh")
-    level = logger.level
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logger.setLevel(logging.CRITICAL)  # its children's too, as they have none of their own
-        try:
-            yield
-        finally:
-            logger.setLevel(level)
-
-
-class _MaterialResolver(FilePathResolver):
-    """Finds the files that an OBJ file names, and puts the text of them into UTF-8.
-
-    Older files are not in it. Only names and comments differ, and to compare names it is enough
-    that both files are read in the same way; trimesh wants a further package to do better.
-    """
-
-    def get(self, name: str) -> bytes:
-        """Read a file that is named; the text of a material file as UTF-8."""
-        content: bytes = super().get(name)
-        if name.strip().lower().endswith(".mtl"):
-            return content.decode("utf-8", errors="replace").encode()
-        return content
-
-
-def _obj_parts(path: Path) -> list[Part]:
-    # By load_obj, as trimesh.load would round colours to 8 bits.
-    text = _absolute_indices(path.read_text(encoding="utf-8", errors="replace"))
-    is_split = SPLITTING_DIRECTIVE.search(text) is not None
-    loaded = load_obj(
-        io.StringIO(text),
-        resolver=_MaterialResolver(str(path)),
-        # Keeps vertices of no face. Of several materials, each would get them all.
-        maintain_order=not is_split and MATERIAL_DIRECTIVE.search(text) is None,
-    )
-    # trimesh takes materials from the last to the first.
-    geometries = reversed(loaded.get("geometry", {}).values())
-    return [_obj_part(geometry, is_split) for geometry in geometries]
-
-
-def _obj_part(geometry: Mapping[str, Any], is_split: bool) -> Part:
-    vertices, faces = geometry["vertices"], _fans(geometry["faces"])
-    _check_indices(faces, len(vertices))
-    if geometry.get("vertex_colors") is not None:
-        colors = geometry["vertex_colors"]
-        # No word in the format on the range: some programs write 0 to 255.
-        colors = colors / 255 if colors.max(initial=0.0) > 1 else colors
-    else:
-        colors = _texture_colors(geometry.get("visual"), len(vertices))
-    part = Part(vertices, faces, colors)
-    # trimesh makes a vertex of each combination of position, texture coordinate and normal by
-    # number. Those that differ in number only are one, else a smooth surface falls to pieces.
-    return _welded(part, geometry.get("vertex_normals")) if is_split else part
-
-
-def _fans(polygons: NDArray[Any]) -> NDArray[Any]:
-    """Cut polygons, of shape (P, K), into triangles around their first corner."""
-    last = np.arange(2, polygons.shape[1])
-    corners = np.stack((np.zeros_like(last), last - 1, last), axis=-1)
-    return polygons[:, corners].reshape(-1, 3)
-
-
-def _absolute_indices(text: str) -> str:
-    """Count the vertices of an OBJ file's faces from its start.
-
-    An index of -1 is the vertex last defined *above* the face; trimesh takes the last of the
-    file, and 0, which is none, for the first.
-    """
-    if not INDEX_BELOW_1.search(text + "\n"):
-        return text
-    lines = text.splitlines()
-    counts = {"v": 0, "vt": 0, "vn": 0}
-    for number, line in enumerate(lines):
-        directive, *words = line.split() or [""]
-        if directive in counts:
-            counts[directive] += 1
-        elif directive == "f":
-            corners = [
-                "/".join(
-                    str(count + 1 + int(index)) if index.startswith("-") else index
-                    for index, count in zip(word.split("/"), counts.values())
-                )
-                for word in words
-            ]
-            if any(int(corner.split("/")[0]) < 1 for corner in corners):
-                raise ValueError(f"a face must have vertices from 1, or from -{counts['v']} on")
-            lines[number] = " ".join(("f", *corners))
-    return "\n".join(lines)
-
-
-def _scene_parts(path: Path) -> list[Part]:
-    scene: Any = trimesh.load(str(path), process=False, force="scene")
-    parts = []
-    for node in scene.graph.nodes_geometry:
-        transform, name = scene.graph[node]
-        geometry = scene.geometry[name]
-        if isinstance(geometry, trimesh.Trimesh):
-            vertices, faces, colors = _geometry_part(geometry)
-            vertices = vertices @ transform[:3, :3].T + transform[:3, 3]
-            # A mirror turns faces inside out.
-            faces = faces[:, ::-1] if np.linalg.det(transform[:3, :3]) < 0 else faces
-            parts.append(Part(vertices, faces, colors))
-    return parts
-
-
-def _geometry_part(geometry: trimesh.Trimesh) -> Part:
-    vertices, faces = np.array(geometry.vertices), np.array(geometry.faces)
-    _check_indices(faces, len(vertices))
-    visual: Any = geometry.visual
-    if visual.kind == "vertex":
-        return Part(vertices, faces, visual.vertex_colors[:, :3] / 255)
-    if visual.kind == "face" and len(visual.face_colors) == len(faces):
-        corner_colors = np.repeat(visual.face_colors[:, :3], 3, axis=0)
-        corners = np.column_stack((faces.reshape(-1), corner_colors.astype(np.int64)))
-        first, kind = group_rows(corners)
-        vertex, colors = corners[first, 0], corners[first, 1:] / 255
-        return Part(vertices[vertex], kind.reshape(-1, 3), colors)
-    return Part(vertices, faces, _texture_colors(visual, len(vertices)))
-
-
-def _texture_colors(visual: Any, num_vertices: int) -> NDArray[Any]:
-    """Take the colours of vertices from a material and its texture: (V, 3), grey if neither."""
-    material = getattr(visual, "material", None)
-    base, image = _base_color(material)
-    colors = _sampled(image, visual.uv, num_vertices) if image is not None else None
-    if colors is None:
-        colors = np.broadcast_to(GREY if base is None else base, (num_vertices, 3))
-    elif base is not None and hasattr(material, "baseColorTexture"):
-        colors = colors * base  # glTF multiplies the two; of OBJ, writers differ
-    painted = getattr(visual, "vertex_attributes", {}).get("color")
-    if painted is not None and np.shape(painted)[:1] == (num_vertices,):
-        painted = trimesh.visual.color.to_rgba(np.array(painted))[:, :3] / 255
-        colors = painted * (1.0 if base is None and image is None else colors)
-    return colors
-
-
-def _base_color(material: Any) -> tuple[NDArray[Any] | None, Any]:
-    """Return a material's red, green and blue, and its image; None for what it lacks."""
-    if hasattr(material, "baseColorTexture"):
-        base, image = material.baseColorFactor, material.baseColorTexture
-    else:
-        image = getattr(material, "image", None)
-        # "diffuse" is trimesh's own grey if the file gives none.
-        base = material.diffuse if "kd" in getattr(material, "kwargs", {}) else None
-    # Texture coordinates without a material get an image from trimesh: 2 x 2 pixels of grey.
-    if image is not None and image.size == (2, 2) and not image.info and image.format is None:
-        image = None
-    return None if base is None else base[:3] / 255, image
-
-
-def _sampled(image: Any, uv: Any, num_vertices: int) -> NDArray[Any] | None:
-    if np.shape(uv) != (num_vertices, 2):
-        return None
-    try:
-        return np.asarray(uv_to_color(uv, image)[:, :3] / 255)
-    except (OSError, SyntaxError, ValueError):  # Pillow decodes here: the image is damaged
-        return None
-
-
-def _welded(part: Part, normals: NDArray[Any] | None = None) -> Part:
-    """Make one vertex of those with the same position, colour and normal."""
-    columns = (part.vertices, part.colors, *(() if normals is None else (normals,)))
-    first, kind = group_rows(np.hstack(columns))
-    return Part(part.vertices[first], kind[part.faces], part.colors[first])
-
-
-def _check_indices(faces: NDArray[Any], num_vertices: int) -> None:
-    if faces.size and (faces.min() < 0 or faces.max() >= num_vertices):
-        raise ValueError(
-            f"faces must index its {num_vertices} vertices, "
-            f"got indices from {faces.min()} to {faces.max()}"
-        )
+def _own_colors(mesh: FileMesh) -> NDArray[Any]:
+    return np.where(np.isnan(mesh.colors), GREY, mesh.colors)

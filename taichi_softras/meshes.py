@@ -1,33 +1,49 @@
-"""Triangle meshes on the host, and the files that hold them."""
+"""Triangle meshes on the host."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import taichi as ti
 from numpy.typing import ArrayLike, NDArray
 
 from taichi_softras.bridges.taichi_bridge import NUMPY_DTYPE, from_numpy
-from taichi_softras.files import whole_file
-from taichi_softras.mesh_parts import GREY, load_parts
+from taichi_softras.materials import GREY, WRAPS, Material
 
 if TYPE_CHECKING:
     import torch
 
-READABLE = (".obj", ".ply", ".off", ".stl", ".glb", ".gltf")
-WRITABLE = (".obj", ".ply")
+
+class TextureMaps(NamedTuple):
+    """The materials of a mesh as arrays, for a rasterizer.
+
+    Attributes:
+        face_uvs: (F, 3, 2) texture coordinates of the corners, v up.
+        texels: (T, 3) red, green and blue of all maps, one after another, each row by row from
+            the top. In the type of the mesh.
+        maps: (M, 4) int32: of each map the number of its first texel, its height and its width
+            in texels, and how it wraps: 0 repeats, 1 clamps.
+        face_maps: (F,) int32, the map of each face.
+    """
+
+    face_uvs: NDArray[Any]
+    texels: NDArray[Any]
+    maps: NDArray[Any]
+    face_maps: NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
-    """Triangles with a colour per vertex.
+    """Triangles with a colour per vertex, and materials if they have some.
 
     The arrays are copied, and cannot be written to.
+
+    Texture coordinates belong to the corners of faces, not to vertices, so a seam of a texture
+    splits none.
 
     Attributes:
         vertices: Positions, of shape (V, 3), finite. float32 or float64 as given; other numbers,
@@ -35,11 +51,20 @@ class Mesh:
         faces: Indices of the vertices of each triangle, of shape (F, 3), counter-clockwise seen
             from outside. Kept as int32. There may be none.
         colors: Red, green and blue of each vertex, of shape (V, 3), finite, from 0 to 1, though
-            this is not enforced. Kept in the type of ``vertices``. None stands for grey.
+            this is not enforced. Kept in the type of ``vertices``. None stands for grey. What
+            draws no materials draws these instead.
+        face_uvs: Texture coordinates of the corners of each face, of shape (F, 3, 2), finite:
+            (0, 0) is the bottom left of the image, (1, 1) the top right. Kept in the type of
+            ``vertices``. None if there are none.
+        face_materials: The material of each face, of shape (F,), an index of ``materials``. Kept
+            as int32. None if there are no materials.
+        materials: The materials. Those with an image need ``face_uvs``.
 
     Raises:
-        TypeError: If an array holds no numbers, or the faces hold no integers.
-        ValueError: If a shape is another, a value is not finite, or an index is out of range.
+        TypeError: If an array holds no numbers, an array of indices no integers, or
+            ``materials`` no `Material`.
+        ValueError: If a shape is another, a value is not finite, an index is out of range, or of
+            what belongs together only one is given.
 
     Example:
         >>> mesh = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
@@ -52,20 +77,36 @@ class Mesh:
     vertices: NDArray[Any]
     faces: NDArray[Any]
     colors: NDArray[Any] = None  # type: ignore[assignment]  # never None once constructed
+    face_uvs: NDArray[Any] | None = None
+    face_materials: NDArray[Any] | None = None
+    materials: tuple[Material, ...] = ()
 
     def __post_init__(self) -> None:
-        vertices = _floats("vertices", self.vertices)
-        _check_rows("vertices", vertices, "V")
+        vertices = _floats("vertices", self.vertices, ("V", 3))
+        faces = _indices("faces", self.faces, ("F", 3), len(vertices), "vertices")
         if self.colors is None:
             colors = np.full(vertices.shape, GREY, dtype=vertices.dtype)
         else:
-            colors = _floats("colors", self.colors, vertices.dtype)
-        _check_rows("colors", colors, len(vertices))
-        for name, values in (("vertices", vertices), ("colors", colors)):
-            if not np.isfinite(values).all():
-                raise ValueError(f"{name} must be finite, got {_first_not_finite(values)}")
-        faces = _face_indices(self.faces, len(vertices))
-        for name, values in (("vertices", vertices), ("faces", faces), ("colors", colors)):
+            colors = _floats("colors", self.colors, (len(vertices), 3), vertices.dtype)
+        arrays = {"vertices": vertices, "faces": faces, "colors": colors}
+        if self.face_uvs is not None:
+            shape = (len(faces), 3, 2)
+            arrays["face_uvs"] = _floats("face_uvs", self.face_uvs, shape, vertices.dtype)
+        object.__setattr__(self, "materials", _materials(self.materials, self.face_uvs))
+        if (self.face_materials is None) != (not self.materials):
+            raise ValueError(
+                f"face_materials and materials must be given both or neither, "
+                f"got {len(self.materials)} materials"
+            )
+        if self.face_materials is not None:
+            arrays["face_materials"] = _indices(
+                "face_materials",
+                self.face_materials,
+                (len(faces),),
+                len(self.materials),
+                "materials",
+            )
+        for name, values in arrays.items():
             values.flags.writeable = False
             object.__setattr__(self, name, values)
 
@@ -111,19 +152,58 @@ class Mesh:
             >>> flat.with_vertices(flat.vertices + 1).vertices[0]
             array([1., 1., 1.], dtype=float32)
         """
-        return dataclasses.replace(self, vertices=_floats("vertices", vertices))
+        return dataclasses.replace(self, vertices=vertices)  # type: ignore[arg-type]
 
     def with_colors(self, colors: ArrayLike | None) -> Mesh:
-        """Return the mesh with other colours; grey ones if None.
+        """Return the mesh with other colours of its vertices; grey ones if None.
 
         Example:
             >>> mesh = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
             >>> mesh.with_colors([[1, 0, 0]] * 3).colors[0]
             array([1., 0., 0.], dtype=float32)
         """
-        if colors is None:
-            return Mesh(self.vertices, self.faces)
-        return dataclasses.replace(self, colors=_floats("colors", colors))
+        return dataclasses.replace(self, colors=colors)  # type: ignore[arg-type]
+
+    def texture_maps(self) -> TextureMaps:
+        """Lay the materials out as arrays.
+
+        Returns:
+            One map per material: its image times its colour, or one texel of its colour. Equal
+            materials that share their image share their map. Texture coordinates are 0 where the
+            mesh has none.
+
+        Raises:
+            ValueError: If the mesh has no materials.
+
+        Example:
+            >>> mesh = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]],
+            ...             face_materials=[0], materials=[Material("red", (1, 0, 0))])
+            >>> mesh.texture_maps().texels, mesh.texture_maps().maps
+            (array([[1., 0., 0.]], dtype=float32), array([[0, 1, 1, 0]], dtype=int32))
+        """
+        if self.face_materials is None:
+            raise ValueError("mesh must have materials, got none")
+        dtype = self.vertices.dtype
+        numbers: dict[tuple[Any, ...], int] = {}
+        texels: list[NDArray[Any]] = []
+        maps: list[tuple[int, ...]] = []
+        map_of_material = []
+        for material in self.materials:
+            key = (id(material.image), material.color, material.wrap)
+            if key not in numbers:
+                image = np.ones((1, 1, 3), dtype) if material.image is None else material.image
+                first = sum(len(previous) for previous in texels)
+                numbers[key] = len(maps)
+                maps.append((first, *image.shape[:2], WRAPS.index(material.wrap)))
+                texels.append((image * np.array(material.color)).astype(dtype).reshape(-1, 3))
+            map_of_material.append(numbers[key])
+        face_uvs = self.face_uvs
+        return TextureMaps(
+            np.zeros((self.num_faces, 3, 2), dtype) if face_uvs is None else face_uvs,
+            np.concatenate(texels),
+            np.array(maps, dtype=np.int32),
+            np.array(map_of_material, dtype=np.int32)[self.face_materials],
+        )
 
     def to_taichi(
         self, *, dtype: Any = ti.f32, needs_grad: bool = False
@@ -165,161 +245,63 @@ class Mesh:
         return vertices, torch.tensor(self.faces, device=device), colors
 
 
-def read_mesh(path: str | PathLike[str]) -> Mesh:
-    """Read a mesh from an OBJ, PLY, OFF, STL, GLB or glTF file.
-
-    All of the file's faces become one mesh, in its own frame and units: those of a scene where
-    the scene has them, polygons cut into triangles, degenerate and repeated faces included.
-
-    A vertex has the colour that the file gives it; else that of the texture at its texture
-    coordinates, nearest texel; else its material's or face's; else grey. Values are taken as they
-    are, also those of glTF, which are linear, and those of textures, which are not. OFF and STL
-    files are grey.
-
-    Vertices are those of the file. A vertex between faces of several colours is split, one for
-    each. So is one to which an OBJ file gives several normals, as at a crease. Corners of an STL
-    file at one place are one vertex.
-
-    Args:
-        path: The file. Its suffix says what it is. A material file or a texture that is missing
-            or damaged is done without.
-
-    Returns:
-        The mesh, in float32, with at least one face.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If its suffix is another, it does not parse, it has no faces, or a vertex is
-            not finite.
-    """
-    path = Path(path)
-    _check_suffix(path, READABLE)
-    if not path.exists():
-        raise FileNotFoundError(f"path must be that of a file that exists, got {str(path)!r}")
-    with path.open("rb") as file:  # a file that may not be opened is no fault of its content
-        if not file.read(1):
-            raise ValueError(f"file must hold a mesh, got {str(path)!r}, which is empty")
-    try:
-        parts = [part for part in load_parts(path) if len(part.faces)]
-    except Exception as error:  # trimesh raises all kinds at a file that does not parse
-        reason = f"{type(error).__name__}: {error}"
-        raise ValueError(
-            f"file must be readable as {path.suffix[1:].upper()}, got {str(path)!r} ({reason})"
-        ) from error
-    if not parts:
-        raise ValueError(f"file must have faces, got {str(path)!r}, which has none")
-    starts = np.cumsum([0] + [len(part.vertices) for part in parts])
-    with np.errstate(over="ignore"):  # what float32 cannot hold is refused as infinite
-        vertices = np.concatenate([part.vertices for part in parts]).astype(np.float32)
-    try:
-        return Mesh(
-            vertices,
-            np.concatenate([part.faces + start for part, start in zip(parts, starts)]),
-            np.concatenate([part.colors for part in parts]),
-        )
-    except ValueError as error:
-        raise ValueError(f"file must hold a mesh, got {str(path)!r}: {error}") from error
+def _materials(given: Iterable[Material], face_uvs: Any) -> tuple[Material, ...]:
+    materials = tuple(given)
+    for material in materials:
+        if not isinstance(material, Material):
+            raise TypeError(f"materials must be Materials, got {type(material).__name__}")
+        if material.image is not None and face_uvs is None:
+            raise ValueError(
+                f"face_uvs must be given for materials with an image, as {material.name!r}"
+            )
+    return materials
 
 
-def write_mesh(mesh: Mesh, path: str | PathLike[str]) -> None:
-    """Write a mesh as an OBJ or a PLY file, whole or not at all.
-
-    Positions keep every digit of their type. So do colours in OBJ, as ``v x y z r g b``, which
-    not all programs read; PLY has 8 bits for each of red, green and blue. Colours are clipped to
-    between 0 and 1.
-
-    Args:
-        mesh: The mesh.
-        path: The file, whose suffix says what it becomes. One that exists is replaced.
-
-    Raises:
-        TypeError: If ``mesh`` is no `Mesh`.
-        ValueError: If the suffix is another.
-        FileNotFoundError: If the folder does not exist.
-    """
-    if not isinstance(mesh, Mesh):
-        raise TypeError(f"mesh must be a Mesh, got {type(mesh).__name__}")
-    _check_suffix(Path(path), WRITABLE)
-    encode = _obj_bytes if Path(path).suffix.lower() == ".obj" else _ply_bytes
-    with whole_file(path) as unfinished:
-        unfinished.write_bytes(encode(mesh))
-
-
-def _obj_bytes(mesh: Mesh) -> bytes:
-    digits = 9 if mesh.vertices.dtype == np.float32 else 17  # enough to tell any two apart
-    vertex_line = "v" + f" %.{digits}g" * 6 + "\n"
-    rows = np.hstack((mesh.vertices, np.clip(mesh.colors, 0, 1)))
-    text = vertex_line * mesh.num_vertices % tuple(rows.reshape(-1).tolist())
-    text += "f %d %d %d\n" * mesh.num_faces % tuple((mesh.faces + 1).reshape(-1).tolist())
-    return text.encode()
-
-
-def _ply_bytes(mesh: Mesh) -> bytes:
-    position = "float" if mesh.vertices.dtype == np.float32 else "double"
-    header = [
-        "ply",
-        "format binary_little_endian 1.0",
-        f"element vertex {mesh.num_vertices}",
-        *(f"property {position} {axis}" for axis in "xyz"),
-        *(f"property uchar {channel}" for channel in ("red", "green", "blue")),
-        f"element face {mesh.num_faces}",
-        "property list uchar int vertex_indices",
-        "end_header\n",
-    ]
-    kind = mesh.vertices.dtype.newbyteorder("<")
-    vertices = np.empty(mesh.num_vertices, dtype=[("position", kind, 3), ("color", "u1", 3)])
-    vertices["position"] = mesh.vertices
-    vertices["color"] = np.rint(np.clip(mesh.colors, 0, 1) * 255)
-    faces = np.empty(mesh.num_faces, dtype=[("count", "u1"), ("indices", "<i4", 3)])
-    faces["count"] = 3
-    faces["indices"] = mesh.faces
-    return "\n".join(header).encode() + vertices.tobytes() + faces.tobytes()
-
-
-def _floats(name: str, values: ArrayLike, dtype: Any = None) -> NDArray[Any]:
+def _floats(
+    name: str, values: ArrayLike, shape: tuple[int | str, ...], dtype: Any = None
+) -> NDArray[Any]:
     """Copy numbers into an array of ``dtype``, or else of their own precision."""
-    array = _array(name, values)
+    array = _array(name, values, shape)
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{name} must be numbers, got {array.dtype}")
+    _check_shape(name, array, shape)
     if dtype is None:
         is_double = array.dtype.kind == "f" and array.dtype.itemsize == 8
         dtype = np.float64 if is_double and not isinstance(values, (list, tuple)) else np.float32
     with np.errstate(over="ignore"):  # becomes infinite, and is refused as such
-        return np.array(array, dtype=dtype, order="C")
+        array = np.array(array, dtype=dtype, order="C")
+    is_finite = np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
+    if not is_finite.all():
+        row = int(np.argmin(is_finite))
+        raise ValueError(f"{name} must be finite, got {array[row].tolist()} in row {row}")
+    return array
 
 
-def _face_indices(faces: ArrayLike, num_vertices: int) -> NDArray[Any]:
-    array = _array("faces", faces)
+def _indices(
+    name: str, values: ArrayLike, shape: tuple[int | str, ...], count: int, of_what: str
+) -> NDArray[Any]:
+    array = _array(name, values, shape)
     if array.dtype.kind not in "iu":
-        raise TypeError(f"faces must be integers, got {array.dtype}")
-    _check_rows("faces", array, "F")
-    if array.size and (array.min() < 0 or array.max() >= num_vertices):
+        raise TypeError(f"{name} must be integers, got {array.dtype}")
+    _check_shape(name, array, shape)
+    if array.size and (array.min() < 0 or array.max() >= count):
         raise ValueError(
-            f"faces must be indices of the {num_vertices} vertices, "
-            f"got {array.min()} to {array.max()}"
+            f"{name} must be indices of the {count} {of_what}, got {array.min()} to {array.max()}"
         )
     return np.array(array, dtype=np.int32, order="C")
 
 
-def _array(name: str, values: ArrayLike) -> NDArray[Any]:
+def _array(name: str, values: ArrayLike, shape: tuple[int | str, ...]) -> NDArray[Any]:
     try:
         array = np.asarray(values)
     except ValueError as error:  # rows of several lengths
         raise ValueError(f"{name} must have rows of one length, got {values!r:.60}") from error
     is_empty_list = isinstance(values, (list, tuple)) and array.shape == (0,)
-    return np.empty((0, 3), dtype=np.int32) if is_empty_list else array
+    return array.reshape(0, *map(int, shape[1:])).astype(np.int32) if is_empty_list else array
 
 
-def _check_rows(name: str, array: NDArray[Any], count: int | str) -> None:
-    if array.ndim != 2 or array.shape[1] != 3 or count not in (len(array), "V", "F"):
-        raise ValueError(f"{name} must have shape ({count}, 3), got {array.shape}")
-
-
-def _first_not_finite(values: NDArray[Any]) -> str:
-    row = int(np.argmin(np.isfinite(values).all(axis=1)))
-    return f"{values[row].tolist()} in row {row}"
-
-
-def _check_suffix(path: Path, suffixes: tuple[str, ...]) -> None:
-    if path.suffix.lower() not in suffixes:
-        raise ValueError(f"path must end in one of {', '.join(suffixes)}, got {str(path)!r}")
+def _check_shape(name: str, array: NDArray[Any], shape: tuple[int | str, ...]) -> None:
+    sizes = [given if isinstance(size, str) else size for size, given in zip(shape, array.shape)]
+    if array.ndim != len(shape) or array.shape != tuple(sizes):
+        wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+        raise ValueError(f"{name} must have shape ({wanted}), got {array.shape}")

@@ -8,8 +8,9 @@ from PIL import Image
 from trimesh.visual import TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
+from taichi_softras.mesh_files import read_mesh, write_mesh
 from taichi_softras.mesh_parts import group_rows
-from taichi_softras.meshes import Mesh, read_mesh, write_mesh
+from taichi_softras.meshes import Mesh
 from taichi_softras.primitives import cube
 
 CORNERS = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], dtype=np.float32)
@@ -228,7 +229,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch, suffix):
 
 
 def test_refusals_of_write_mesh(tmp_path):
-    with pytest.raises(ValueError, match=r"path must end in one of \.obj, \.ply, got 'a\.stl'"):
+    with pytest.raises(ValueError, match=r"must end in one of \.obj, \.ply, \.glb, got 'a\.stl'"):
         write_mesh(cube(), "a.stl")
     with pytest.raises(TypeError, match="mesh must be a Mesh, got ndarray"):
         write_mesh(CORNERS, tmp_path / "a.obj")

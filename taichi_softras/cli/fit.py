@@ -29,7 +29,8 @@ from taichi_softras.losses import (
     mesh_topology,
     silhouette_loss,
 )
-from taichi_softras.meshes import Mesh, read_mesh, write_mesh
+from taichi_softras.mesh_files import read_mesh, write_mesh
+from taichi_softras.meshes import Mesh
 from taichi_softras.optimizers import Adam
 from taichi_softras.primitives import icosphere
 from taichi_softras.renderer import render_silhouette

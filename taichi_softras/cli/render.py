@@ -27,7 +27,8 @@ from taichi_softras.cli.pictures import (
     write_picture,
 )
 from taichi_softras.lights import Light
-from taichi_softras.meshes import Mesh, read_mesh
+from taichi_softras.mesh_files import read_mesh
+from taichi_softras.meshes import Mesh
 from taichi_softras.renderer import render, render_silhouette
 from taichi_softras.settings import check_integer
 
