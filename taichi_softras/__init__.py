@@ -33,8 +33,15 @@ from taichi_softras.cameras import project as project
 from taichi_softras.families import Alpha as Alpha
 from taichi_softras.families import Coverage as Coverage
 from taichi_softras.families import register as register
+from taichi_softras.lights import AmbientLight as AmbientLight
+from taichi_softras.lights import DirectionalLight as DirectionalLight
 from taichi_softras.lights import Light as Light
+from taichi_softras.lights import Lighting as Lighting
+from taichi_softras.lights import PointLight as PointLight
+from taichi_softras.lights import SphericalHarmonicsLight as SphericalHarmonicsLight
+from taichi_softras.lights import face_normals as face_normals
 from taichi_softras.lights import shade as shade
+from taichi_softras.lights import shade_faces as shade_faces
 from taichi_softras.lights import vertex_normals as vertex_normals
 from taichi_softras.losses import MeshTopology as MeshTopology
 from taichi_softras.losses import add_to_loss as add_to_loss

@@ -255,10 +255,88 @@ def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
     return torch.nn.functional.normalize(sums, dim=-1)
 
 
-def shade(colors, normals, ambient, diffuse, direction) -> Tensor:
-    towards = torch.nn.functional.normalize(direction, dim=-1)[:, None]
-    cosine = (normals * towards).sum(-1, keepdim=True).clamp(min=0)
-    return colors * (ambient[:, None] + diffuse[:, None] * cosine)
+def shade(
+    colors,
+    normals,
+    lights,
+    *,
+    specular=None,
+    shininess=None,
+    positions=None,
+    eye=None,
+    two_sided=False,
+) -> Tensor:
+    """Light points (B, V, 3) by lights, each its name and its numbers: ("point", color, ...)."""
+
+    def cosine_of(u, v):
+        cosine = (u * v).sum(-1, keepdim=True)
+        return cosine.abs() if two_sided else cosine.clamp(min=0)
+
+    def unit(x):
+        return torch.nn.functional.normalize(x, dim=-1)
+
+    normals = unit(normals)
+    total = torch.zeros(3, dtype=colors.dtype)
+    for name, *numbers in lights:
+        if name == "spherical_harmonics":
+            total = total + colors * irradiance(normals, *numbers, two_sided)
+            continue
+        numbers = [x[:, None] for x in numbers]
+        if name == "ambient":
+            total = total + colors * numbers[0]
+            continue
+        color, towards = numbers[:2]
+        if name == "point":
+            towards = towards - positions
+            constant, linear, quadratic = numbers[2].unbind(-1)
+            d = towards.norm(dim=-1)
+            color = color / (constant + linear * d + quadratic * d**2)[..., None]
+        cosine = cosine_of(normals, unit(towards))
+        total = total + colors * color * cosine
+        if specular is not None:
+            half = unit(unit(towards) + unit(eye[:, None] - positions))
+            gloss = cosine_of(normals, half) ** shininess[:, None, None]
+            total = total + specular[:, None] * color * torch.where(cosine > 0, gloss, 0)
+    return total
+
+
+def harmonics(directions: Tensor) -> Tensor:
+    """The nine spherical harmonics up to order 2, orthonormal, at unit vectors (..., 3)."""
+    x, y, z = directions.unbind(-1)
+    pi = torch.tensor(torch.pi, dtype=torch.float64)
+    return torch.stack(
+        [
+            (1 / (4 * pi)).sqrt() + 0 * x,
+            *((3 / (4 * pi)).sqrt() * w for w in (y, z, x)),
+            *((15 / (4 * pi)).sqrt() * w for w in (x * y, y * z)),
+            (5 / (16 * pi)).sqrt() * (3 * z**2 - 1),
+            (15 / (4 * pi)).sqrt() * x * z,
+            (15 / (16 * pi)).sqrt() * (x**2 - y**2),
+        ],
+        dim=-1,
+    )
+
+
+def irradiance(normals: Tensor, coefficients: Tensor, two_sided: bool) -> Tensor:
+    """Radiance times cosine over the hemisphere, or its absolute value over the whole sphere.
+
+    By Gauss-Legendre quadrature, exact for these polynomials, round each normal.
+    """
+    heights, weights = (torch.tensor(x) for x in np.polynomial.legendre.leggauss(4))
+    heights, weights = (heights + 1) / 2, weights / 2
+    angles = torch.arange(8, dtype=torch.float64) * (torch.pi / 4)
+    axis = torch.nn.functional.one_hot(normals.abs().argmin(-1), 3).double()
+    u = torch.nn.functional.normalize(torch.linalg.cross(normals, axis), dim=-1)
+    v = torch.linalg.cross(normals, u)
+    total = torch.zeros_like(normals)
+    for sign in (1, -1) if two_sided else (1,):
+        for height, weight in zip(heights, weights):
+            for angle in angles:
+                around = u * angle.cos() + v * angle.sin()
+                towards = sign * height * normals + (1 - height**2).sqrt() * around
+                radiance = harmonics(towards) @ coefficients
+                total = total + radiance * height * weight * (2 * torch.pi / len(angles))
+    return total
 
 
 def silhouette_loss(alpha: Tensor, target: Tensor) -> Tensor:

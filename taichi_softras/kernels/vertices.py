@@ -1,4 +1,4 @@
-"""The vertex stage: world to NDC, vertices to face corners, normals and light.
+"""The vertex stage: world to NDC, vertices to face corners, and normals.
 
 Every kernel here adds to outputs that start as zeros, and is differentiated by Taichi, but for
 `finite_kernel`. Vertices that are not finite are skipped: their outputs stay zero, at the depth of
@@ -135,6 +135,12 @@ def gather_kernel(dtype):
     return gather
 
 
+@ti.func
+def face_normal(p, q, r):
+    """Normal of a face, twice its area long: outward if it is counter-clockwise from outside."""
+    return (q - p).cross(r - p)
+
+
 @functools.cache
 def normal_sum_kernel(dtype):
     """Build the kernel that adds face normals up at vertices."""
@@ -158,7 +164,7 @@ def normal_sum_kernel(dtype):
                     p = point_of(vertices, b, i)
                     q = point_of(vertices, b, j)
                     r = point_of(vertices, b, k)
-                    normal = (q - p).cross(r - p)
+                    normal = face_normal(p, q, r)
                     for c in ti.static(range(3)):
                         sums[b, i, c] += normal[c]
                         sums[b, j, c] += normal[c]
@@ -193,37 +199,3 @@ def normalize_kernel(dtype):
                 units[b, v, c] += result[c]
 
     return normalize
-
-
-@functools.cache
-def lambert_kernel(dtype):
-    """Build the kernel that lights vertices."""
-    array2 = ti.types.ndarray(dtype=dtype, ndim=2)
-    array3 = ti.types.ndarray(dtype=dtype, ndim=3)
-
-    @ti.kernel
-    def lambert(
-        colors: array3,  # (B or 1, V, 3), in
-        normals: array3,  # (B or 1, V, 3) world, unit length, in
-        ambient: array2,  # (B or 1, 3), in
-        diffuse: array2,  # (B or 1, 3), in
-        direction: array2,  # (B or 1, 3) world, towards the light, in
-        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, V) of the colours, in
-        lit: array3,  # (B, V, 3), accumulated
-    ):
-        """Light by an ambient and a directional light: Lambert's law.
-
-        A colour that is not finite stays as it is, so that the rasterizer leaves its faces out.
-        """
-        for b, v in ti.ndrange(lit.shape[0], lit.shape[1]):
-            towards = unit(row_of(direction, b), ti.cast(SMALLEST_NORMAL_SQ, dtype))
-            cosine = ti.max(point_of(normals, b, v).dot(towards), 0)
-            light = row_of(ambient, b) + row_of(diffuse, b) * cosine
-            color = point_of(colors, b, v)
-            for c in ti.static(range(3)):
-                if is_marked(finite, b, v):
-                    lit[b, v, c] += color[c] * light[c]
-                else:
-                    lit[b, v, c] += color[c]
-
-    return lambert

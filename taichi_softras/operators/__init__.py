@@ -59,9 +59,10 @@ class KernelOperator:
         dtype: Floating-point type of the outputs, ``ti.f32`` or ``ti.f64``.
         output_shapes: Shapes of the outputs.
         constants: Numbers that the kernel takes.
-        mask_kernel: Called first, as ``mask_kernel(inputs[0], mask)``: finds out what Taichi can't
-            in a kernel that it differentiates.
+        mask_kernel: Called first, as ``mask_kernel(*inputs[:mask_inputs], mask)``: finds out what
+            Taichi can't in a kernel that it differentiates.
         mask_shape: Shape of the mask, which is int32.
+        mask_inputs: How many of the first inputs the mask kernel takes.
     """
 
     kernel: Callable[..., None]
@@ -70,6 +71,7 @@ class KernelOperator:
     constants: tuple[float, ...] = ()
     mask_kernel: Callable[..., None] | None = None
     mask_shape: Shape = ()
+    mask_inputs: int = 1
 
     def forward(
         self, inputs: Sequence[Array], allocate: Allocate
@@ -78,7 +80,7 @@ class KernelOperator:
         masks: tuple[Array, ...] = ()
         if self.mask_kernel is not None:
             masks = (allocate(self.mask_shape, ti.i32),)
-            self.mask_kernel(inputs[0], *masks)
+            self.mask_kernel(*inputs[: self.mask_inputs], *masks)
         outputs = tuple(allocate(shape, self.dtype) for shape in self.output_shapes)
         self.kernel(*inputs, *masks, *self.constants, *outputs)
         return outputs, masks

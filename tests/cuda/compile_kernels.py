@@ -118,6 +118,39 @@ def scene_calls(dtype) -> Calls:
     yield "mesh, faces per item", partial(draw, faces=TETRAHEDRON[None])
 
 
+def light_calls(dtype) -> Calls:
+    """Light vertices and faces by every kind of light, with gradients to everything."""
+
+    def lighting(two_sided: bool) -> sr.Lighting:
+        color, place = array(dtype, 1, 3), array(dtype, 1, 3)
+        lights = (
+            sr.AmbientLight(color),
+            sr.DirectionalLight(color, place),
+            sr.PointLight(color, place, array(dtype, 1, 3)),
+            sr.SphericalHarmonicsLight(array(dtype, 1, 9, 3)),
+        )
+        return sr.Lighting(
+            lights=lights,
+            specular=array(dtype, 1, 3),
+            shininess=array(dtype, 1),
+            two_sided=two_sided,
+        )
+
+    def shade(_, two_sided: bool) -> None:
+        vertices = array(dtype, 1, NUM_VERTICES, 3)
+        eye = array(dtype, 1, 3)
+        sr.shade(vertices, vertices, lighting(two_sided), positions=vertices, eye=eye)
+
+    def shade_faces(_, two_sided: bool) -> None:
+        face_points = array(dtype, 1, NUM_FACES, 3, 3)
+        sr.shade_faces(face_points, face_points, lighting(two_sided), eye=array(dtype, 1, 3))
+
+    for name, two_sided in (("one-sided", False), ("two-sided", True)):
+        yield f"light on vertices, {name}", partial(shade, two_sided=two_sided)
+        yield f"light on faces, {name}", partial(shade_faces, two_sided=two_sided)
+    yield "face normals", lambda _: sr.face_normals(array(dtype, 1, NUM_FACES, 3, 3))
+
+
 def loss_calls(dtype) -> Calls:
     """Compare images and regularise meshes, and add the terms up."""
 
@@ -144,6 +177,7 @@ def optimizer_calls(dtype) -> Calls:
 FAMILIES = {
     rasterizer_calls: True,
     scene_calls: True,
+    light_calls: True,
     loss_calls: True,
     optimizer_calls: False,
 }

@@ -21,6 +21,8 @@ FORWARD_ONLY = {
     "kernels.face_gradient.add_to_vertices",
     "kernels.face_gradient.add_to_corners",
     "kernels.face_gradient.add_to_softness",
+    "kernels.lights.find_finite_faces",
+    "kernels.lights.find_finite_vertices",
     "kernels.rasterize.forward",
     "kernels.scan.exclusive_scan",
     "kernels.vertices.find_finite",
