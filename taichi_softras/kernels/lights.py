@@ -1,8 +1,8 @@
 """Light: one function that lights a point, and the kernels that call it on vertices and on faces.
 
 Taichi differentiates all of it but the kernels that find out what is finite. The numbers of all
-lights stand side by side in one array (B or 1, `LightKinds.num_columns`): a kernel takes only so
-many arguments, and each launch costs by the number of its arrays.
+lights stand side by side in one array (B or 1, N): a kernel takes only so many arguments, and each
+launch costs by the number of its arrays.
 """
 
 import functools
@@ -88,11 +88,6 @@ class LightKinds:
                 columns[-1][name] = column
                 column += math.prod(shape)
         return columns
-
-    @property
-    def num_columns(self) -> int:
-        """How many numbers there are in all."""
-        return sum(math.prod(shape) for shapes in self.parts for shape in shapes.values())
 
 
 @functools.cache
