@@ -10,6 +10,7 @@ from taichi_softras.arrays import concatenate
 from taichi_softras.bridges import apply, array_like, dtype_of, is_array
 from taichi_softras.checks import check_array, check_sizes
 from taichi_softras.kernels.arrays import downsample_kernel
+from taichi_softras.kernels.lights import LightKinds
 from taichi_softras.operators import Array, KernelOperator
 from taichi_softras.operators.rasterize import Inputs, RasterizeOperator
 from taichi_softras.settings import RasterizerSettings, check_integer
@@ -27,7 +28,7 @@ class FragmentLights:
         positions: (B or 1, F, 3, 3), corners in the world.
     """
 
-    kinds: Any
+    kinds: LightKinds
     numbers: Array
     normals: Array
     positions: Array
@@ -114,7 +115,7 @@ def rasterize(
     check_sizes("background", background, (batch.num_items, *background.shape[1:]))
     if 0 in background.shape:
         raise ValueError(f"background must have no size of 0, got {tuple(background.shape)}")
-    lighting, kinds = None, ()
+    lighting, kinds = None, None
     if lights is not None:
         lighting, kinds = lights.numbers, lights.kinds
         varyings = _lit_varyings(varyings, lights, batch, channels)

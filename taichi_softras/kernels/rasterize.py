@@ -38,6 +38,7 @@ from taichi_softras.kernels.geometry import (
     pixel_center,
     weight_slopes,
 )
+from taichi_softras.kernels.lights import shading_func
 from taichi_softras.kernels.textures import tapped, taps_at, varying_at
 from taichi_softras.kernels.variant import Variant
 
@@ -107,8 +108,8 @@ def fragment_funcs(variant: Variant) -> SimpleNamespace:
     """Build the functions of one face at one pixel that depend on the variant."""
     dtype = variant.dtype
     channels = variant.channels
-    is_lit = bool(variant.lights)
-    lit = None
+    is_lit = variant.lights is not None
+    lit = shading_func(variant.lights, dtype) if is_lit else None
     first_normal = 2 if variant.texture == "uv" else 0
     first_normal = 3 if variant.texture == "surface" else first_normal
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from taichi_softras.families import Alpha, Coverage
+from taichi_softras.kernels.lights import LightKinds
 
 TEXTURES = ("vertex", "surface", "uv")
 """Where colours come from: a face's corners, a grid of texels for each face, or image maps."""
@@ -22,7 +23,7 @@ class Variant:
         alpha: How coverages add up.
         color: How colours are chosen among faces: one of `families.COLORS`.
         texture: Where colours come from: one of `TEXTURES`.
-        lights: Kinds of the lights on fragments; none if colours are lit already, or not at all.
+        lights: Kinds of the lights on fragments, and None if there are none.
     """
 
     dtype: Any
@@ -33,7 +34,7 @@ class Variant:
     alpha: Alpha
     color: str
     texture: str = "vertex"
-    lights: Any = ()
+    lights: LightKinds | None = None
 
     @property
     def geometry(self) -> "Variant":
@@ -44,5 +45,5 @@ class Variant:
             perspective_correct=True,
             color="softmax",
             texture="vertex",
-            lights=(),
+            lights=None,
         )

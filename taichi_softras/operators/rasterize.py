@@ -24,6 +24,7 @@ from taichi_softras.kernels.face_gradient import (
     num_columns,
     sum_kernels,
 )
+from taichi_softras.kernels.lights import LightKinds
 from taichi_softras.kernels.rasterize import rasterizer_kernels
 from taichi_softras.kernels.scan import NUM_CHUNKS, exclusive_scan
 from taichi_softras.kernels.variant import Variant
@@ -107,7 +108,7 @@ class RasterizeOperator:
         num_items: B.
         texture: One of `variant.TEXTURES`: what the colours are.
         attribute_channels: A.
-        lights: Kinds of the lights on fragments.
+        lights: Kinds of the lights on fragments, if there are any.
         packed: Whether each face is of one item, that of ``face_items``.
         autodiff: Whether Taichi differentiates the surrogate of the image, as the tests' oracle,
             instead of the kernels that do so by hand, faster. It always does where there are lights
@@ -120,7 +121,7 @@ class RasterizeOperator:
     num_items: int
     texture: str = "vertex"
     attribute_channels: int = 0
-    lights: Any = ()
+    lights: LightKinds | None = None
     packed: bool = False
     autodiff: bool = False
 
@@ -245,12 +246,12 @@ class RasterizeOperator:
 
     @property
     def _has_varyings(self) -> bool:
-        return self.texture != "vertex" or bool(self.lights)
+        return self.texture != "vertex" or self.lights is not None
 
     @property
     def _autodiff(self) -> bool:
         by_hand = (
-            not self.lights
+            self.lights is None
             and COVERAGES[self.settings.coverage].rates is not None
             and ALPHAS[self.settings.alpha].rate is not None
         )
@@ -258,7 +259,7 @@ class RasterizeOperator:
 
     def _passes(self) -> Iterator[Pass]:
         """Split the image's channels into passes; a silhouette is one pass of none."""
-        if self.lights:  # colour channels depend on each other
+        if self.lights is not None:  # colour channels depend on each other
             yield Pass(0, 0, self.channels, attributes=False)
         elif self.channels or not self.attribute_channels:
             for first, channels in channel_passes(self.channels):
@@ -281,7 +282,7 @@ class RasterizeOperator:
             alpha=ALPHAS[settings.alpha],
             color=settings.color if p.channels else "softmax",
             texture="vertex" if p.attributes else self.texture,
-            lights=() if p.attributes else self.lights,
+            lights=None if p.attributes else self.lights,
         )
 
     def _numbers(self) -> tuple[float | int, ...]:
