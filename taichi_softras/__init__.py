@@ -4,7 +4,7 @@ Layers, each importing only those below it:
 
     cli
     nn                                                  PyTorch modules
-    renderer                                            mesh + camera + light -> image
+    renderer, conventions                               mesh + camera + light -> image
     rasterizer, cameras, lights, losses, optimizers     functions on arrays
     primitives, teapot, meshes, materials               mesh data
     mesh_files and what it reads and writes with        mesh files
@@ -25,11 +25,32 @@ _os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "0")  # importing Taichi pr
 
 from taichi_softras.bridges.taichi_bridge import from_numpy as from_numpy
 from taichi_softras.cameras import Camera as Camera
+from taichi_softras.cameras import Extrinsics as Extrinsics
+from taichi_softras.cameras import Intrinsics as Intrinsics
+from taichi_softras.cameras import Lens as Lens
+from taichi_softras.cameras import Look as Look
+from taichi_softras.cameras import LookAt as LookAt
 from taichi_softras.cameras import LookAtCamera as LookAtCamera
 from taichi_softras.cameras import MatrixCamera as MatrixCamera
+from taichi_softras.cameras import Orthographic as Orthographic
+from taichi_softras.cameras import Perspective as Perspective
+from taichi_softras.cameras import Pose as Pose
+from taichi_softras.cameras import PosedCamera as PosedCamera
 from taichi_softras.cameras import orbit_eyes as orbit_eyes
+from taichi_softras.cameras import orbit_ups as orbit_ups
 from taichi_softras.cameras import perspective as perspective
 from taichi_softras.cameras import project as project
+from taichi_softras.cameras import to_view as to_view
+from taichi_softras.cameras import view_to_ndc as view_to_ndc
+from taichi_softras.conventions import camera_from_colmap as camera_from_colmap
+from taichi_softras.conventions import camera_from_opengl as camera_from_opengl
+from taichi_softras.conventions import camera_from_pytorch3d as camera_from_pytorch3d
+from taichi_softras.conventions import camera_to_colmap as camera_to_colmap
+from taichi_softras.conventions import camera_to_opencv as camera_to_opencv
+from taichi_softras.conventions import camera_to_opengl as camera_to_opengl
+from taichi_softras.conventions import camera_to_pytorch3d as camera_to_pytorch3d
+from taichi_softras.conventions import quaternion_from_rotation as quaternion_from_rotation
+from taichi_softras.conventions import rotation_from_quaternion as rotation_from_quaternion
 from taichi_softras.families import Alpha as Alpha
 from taichi_softras.families import Coverage as Coverage
 from taichi_softras.families import register as register

@@ -67,7 +67,8 @@ class ViewOptions:
         distance = self.distance
         if distance is None:
             distance = MARGIN * radius / math.sin(half_fov)
-        return orbit_eyes(distance, self.elevation, list(self.azimuth + azimuths))
+        eyes: np.ndarray = orbit_eyes(distance, self.elevation, self.azimuth + azimuths)
+        return eyes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,22 +1,40 @@
-"""Cameras' matrices, as differentiable kernels that add to outputs that start as zeros."""
+"""Cameras' poses, lenses and distortion, as kernels that add to outputs that start as zeros.
+
+Poses become matrices from the world to the view frame (x right, y up, z forward), lenses become
+matrices from there to clip coordinates. Taichi differentiates every kernel.
+"""
 
 import functools
 
 import taichi as ti
 
-from taichi_softras.kernels.geometry import item_of
-from taichi_softras.kernels.vertices import SMALLEST_NORMAL_SQ, row_of, unit
+from taichi_softras.kernels.geometry import SMALLEST_DEPTH, inverse, item_of
+from taichi_softras.kernels.vertices import (
+    SMALLEST_NORMAL_SQ,
+    add_to_point,
+    is_marked,
+    point_of,
+    row_of,
+    unit,
+)
+
+# --- Poses ------------------------------------------------------------------------------------
 
 
 @functools.cache
-def look_at_kernel(dtype):
-    """Build the kernel that makes a view matrix from where a camera is and what it looks at."""
+def look_kernel(dtype, at_point):
+    """Build the kernel that makes a view matrix from where a camera is and where it looks.
+
+    Args:
+        dtype: Floating-point type.
+        at_point: Whether it looks at a point, or in a direction.
+    """
     array2 = ti.types.ndarray(dtype=dtype, ndim=2)
 
     @ti.kernel
-    def look_at(
+    def look(
         eye: array2,  # (B or 1, 3) world, in
-        at: array2,  # (B or 1, 3) world, in
+        target: array2,  # (B or 1, 3) world, the point or the direction, in
         up: array2,  # (B or 1, 3) world, in
         view: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, 4, 4) world to view, accumulated
     ):
@@ -24,7 +42,10 @@ def look_at_kernel(dtype):
         for b in range(view.shape[0]):
             smallest = ti.cast(SMALLEST_NORMAL_SQ, dtype)
             origin = row_of(eye, b)
-            forward = unit(row_of(at, b) - origin, smallest)
+            towards = row_of(target, b)
+            if ti.static(at_point):
+                towards -= origin
+            forward = unit(towards, smallest)
             right = unit(forward.cross(row_of(up, b)), smallest)
             above = right.cross(forward)
             for c in ti.static(range(3)):
@@ -36,7 +57,60 @@ def look_at_kernel(dtype):
             view[b, 2, 3] -= forward.dot(origin)
             view[b, 3, 3] += 1
 
-    return look_at
+    return look
+
+
+@functools.cache
+def extrinsics_kernel(dtype):
+    """Build the kernel that makes a view matrix from OpenCV's rotation and translation."""
+
+    @ti.kernel
+    def extrinsics(
+        rotation: ti.types.ndarray(dtype=dtype, ndim=3),  # (B or 1, 3, 3) world to OpenCV's view
+        translation: ti.types.ndarray(dtype=dtype, ndim=2),  # (B or 1, 3), in
+        view: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, 4, 4) world to view, accumulated
+    ):
+        """Turn y, which is down in OpenCV's frame, up."""
+        for b in range(view.shape[0]):
+            b_rotation = ti.min(b, rotation.shape[0] - 1)
+            offset = row_of(translation, b)
+            for row in ti.static(range(3)):
+                sign = ti.static(-1 if row == 1 else 1)
+                for c in ti.static(range(3)):
+                    view[b, row, c] += sign * rotation[b_rotation, row, c]
+                view[b, row, 3] += sign * offset[row]
+            view[b, 3, 3] += 1
+
+    return extrinsics
+
+
+@functools.cache
+def orbit_kernel(dtype):
+    """Build the kernel that places points on spheres round the origin."""
+    array1 = ti.types.ndarray(dtype=dtype, ndim=1)
+
+    @ti.kernel
+    def orbit(
+        distance: array1,  # (B or 1,), in
+        elevation_degrees: array1,  # (B or 1,), in
+        azimuth_degrees: array1,  # (B or 1,), in
+        added_degrees: dtype,  # to the elevation
+        radians_per_degree: dtype,  # a literal would have the precision of ti.init
+        eyes: ti.types.ndarray(dtype=dtype, ndim=2),  # (B, 3), accumulated
+    ):
+        """Turn spherical coordinates into Cartesian ones, y up."""
+        for b in range(eyes.shape[0]):
+            elevation = (item_of(elevation_degrees, b) + added_degrees) * radians_per_degree
+            azimuth = item_of(azimuth_degrees, b) * radians_per_degree
+            radius = item_of(distance, b)
+            eyes[b, 0] += radius * ti.cos(elevation) * ti.sin(azimuth)
+            eyes[b, 1] += radius * ti.sin(elevation)
+            eyes[b, 2] += radius * ti.cos(elevation) * ti.cos(azimuth)
+
+    return orbit
+
+
+# --- Lenses -----------------------------------------------------------------------------------
 
 
 @functools.cache
@@ -60,3 +134,95 @@ def perspective_kernel(dtype):
             projection[b, 3, 2] += 1
 
     return perspective
+
+
+@functools.cache
+def orthographic_kernel(dtype):
+    """Build the kernel that makes a projection matrix from half of the height of what is seen."""
+
+    @ti.kernel
+    def orthographic(
+        half_height: ti.types.ndarray(dtype=dtype, ndim=1),  # (B or 1,) world units, in
+        aspect: dtype,
+        projection: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, 4, 4) view to clip, accumulated
+    ):
+        """Build projections that divide by 1."""
+        for b in range(projection.shape[0]):
+            scale = inverse(item_of(half_height, b), dtype)
+            projection[b, 0, 0] += scale / aspect
+            projection[b, 1, 1] += scale
+            projection[b, 2, 2] += 1
+            projection[b, 3, 3] += 1
+
+    return orthographic
+
+
+@functools.cache
+def intrinsics_kernel(dtype):
+    """Build the kernel that makes a projection matrix from OpenCV's intrinsic matrix."""
+    array3 = ti.types.ndarray(dtype=dtype, ndim=3)
+
+    @ti.kernel
+    def intrinsics(
+        matrix: array3,  # (B or 1, 3, 3) pixels, in
+        height: dtype,  # of the image that the matrix is for, in pixels
+        width: dtype,
+        projection: array3,  # (B, 4, 4) view to clip, accumulated
+    ):
+        """Take OpenCV's pixels, whose centres are whole numbers and y is down, to NDC.
+
+        NDC x is (2 u + 1) / width - 1, and y is 1 - (2 v + 1) / height; here times w.
+        """
+        for b in range(projection.shape[0]):
+            b_matrix = ti.min(b, matrix.shape[0] - 1)
+            for c in ti.static(range(3)):
+                sign = ti.static(-1 if c == 1 else 1)
+                u = sign * matrix[b_matrix, 0, c]
+                v = sign * matrix[b_matrix, 1, c]
+                w = sign * matrix[b_matrix, 2, c]
+                projection[b, 0, c] += (2 * u + w) / width - w
+                projection[b, 1, c] += w - (2 * v + w) / height
+                projection[b, 3, c] += w
+            projection[b, 2, 2] += 1
+
+    return intrinsics
+
+
+@functools.cache
+def distort_kernel(dtype):
+    """Build the kernel that moves points to where a distorting lens shows them."""
+    points_type = ti.types.ndarray(dtype=dtype)
+
+    @ti.kernel
+    def distort(
+        points: points_type,  # (B or 1, V, 3) or (B or 1, F, 3, 3) view, in
+        coefficients: ti.types.ndarray(dtype=dtype, ndim=2),  # (B or 1, 5) k1 k2 p1 p2 k3, in
+        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, V) or (B or 1, F * 3), in
+        num_points: ti.i32,
+        distorted: points_type,  # (B, V, 3) or (B, F, 3, 3) view, accumulated
+    ):
+        """Apply OpenCV's polynomials to x / z and y / z; y is down in them.
+
+        Points that are not finite or not in front of the camera stay as they are.
+        """
+        for b, v in ti.ndrange(distorted.shape[0], num_points):
+            point = point_of(points, b, v)
+            if is_marked(finite, b, v) and point[2] > ti.cast(SMALLEST_DEPTH, dtype):
+                b_lens = ti.min(b, coefficients.shape[0] - 1)
+                k1 = coefficients[b_lens, 0]
+                k2 = coefficients[b_lens, 1]
+                p1 = coefficients[b_lens, 2]
+                p2 = coefficients[b_lens, 3]
+                k3 = coefficients[b_lens, 4]
+                x = point[0] / point[2]
+                y = -point[1] / point[2]
+                r_sq = x * x + y * y
+                radial = 1 + r_sq * (k1 + r_sq * (k2 + r_sq * k3))
+                x_seen = x * radial + 2 * p1 * x * y + p2 * (r_sq + 2 * x * x)
+                y_seen = y * radial + p1 * (r_sq + 2 * y * y) + 2 * p2 * x * y
+                seen = ti.Vector([x_seen * point[2], -y_seen * point[2], point[2]])
+                add_to_point(distorted, b, v, seen)
+            else:
+                add_to_point(distorted, b, v, point)
+
+    return distort

@@ -1,8 +1,12 @@
-"""The vertex stage: world to NDC, vertices to face corners, and normals.
+"""The vertex stage: world to view to NDC, vertices to face corners, and normals.
 
 Every kernel here adds to outputs that start as zeros, and is differentiated by Taichi, but for
-`finite_kernel`. Vertices that are not finite are skipped: their outputs stay zero, at the depth of
-the camera itself, so that the rasterizer leaves their faces out, and no gradient meets a NaN.
+`finite_kernel`. Vertices that are not finite take no part: in the view frame they stay as they are,
+in NDC they are zero, at the depth of the camera itself, so that the rasterizer leaves their faces
+out, and no gradient meets a NaN.
+
+Where a kernel says "points" they are vertices, (B, V, 3), or corners of faces, (B, F, 3, 3), whose
+corner ``k`` of face ``f`` is point ``3 f + k``.
 """
 
 import functools
@@ -19,10 +23,27 @@ SMALLEST_NORMAL_SQ = 2.0**-80
 
 
 @ti.func
-def point_of(vertices: ti.template(), b, v):
-    """Load a vertex of item ``b``, or of the one item that serves all."""
-    b_vertex = ti.min(b, vertices.shape[0] - 1)
-    return ti.Vector([vertices[b_vertex, v, 0], vertices[b_vertex, v, 1], vertices[b_vertex, v, 2]])
+def point_of(points: ti.template(), b, v):
+    """Load a point of item ``b``, or of the one item that serves all."""
+    b_point = ti.min(b, points.shape[0] - 1)
+    if ti.static(len(points.shape) == 3):
+        return ti.Vector([points[b_point, v, 0], points[b_point, v, 1], points[b_point, v, 2]])
+    else:
+        f = v // 3
+        k = v % 3
+        return ti.Vector(
+            [points[b_point, f, k, 0], points[b_point, f, k, 1], points[b_point, f, k, 2]]
+        )
+
+
+@ti.func
+def add_to_point(points: ti.template(), b, v, value):
+    """Add to a point of item ``b``."""
+    for c in ti.static(range(3)):
+        if ti.static(len(points.shape) == 3):
+            points[b, v, c] += value[c]
+        else:
+            points[b, v // 3, v % 3, c] += value[c]
 
 
 @ti.func
@@ -53,18 +74,24 @@ def row_dot(matrix: ti.template(), b, row, point):
     )
 
 
+@ti.func
+def homogeneous(point, dtype: ti.template()):
+    """Append the 1 that a 4 x 4 matrix multiplies with its translation."""
+    return ti.Vector([point[0], point[1], point[2], dtype(1.0)])
+
+
 @functools.cache
 def finite_kernel(dtype):
-    """Build the kernel that finds out which vertices are finite: Taichi can't differentiate it."""
+    """Build the kernel that finds out which points are finite: Taichi can't differentiate it."""
 
     @ti.kernel
     def find_finite(
-        vertices: ti.types.ndarray(dtype=dtype, ndim=3, needs_grad=False),  # (B, V, 3), in
-        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B, V), out
+        points: ti.types.ndarray(dtype=dtype, needs_grad=False),  # (B, V, 3) or (B, F, 3, 3), in
+        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B, V) or (B, F * 3), out
     ):
-        """Write 1 for a vertex whose coordinates are all finite, else 0."""
+        """Write 1 for a point whose coordinates are all finite, else 0."""
         for b, v in finite:
-            point = point_of(vertices, b, v)
+            point = point_of(points, b, v)
             finite[b, v] = is_finite(point[0]) and is_finite(point[1]) and is_finite(point[2])
 
     return find_finite
@@ -72,46 +99,65 @@ def finite_kernel(dtype):
 
 @ti.func
 def is_marked(finite: ti.template(), b, v):
-    """Look a vertex up in the mask of `finite_kernel`, where one item may serve all."""
+    """Look a point up in the mask of `finite_kernel`, where one item may serve all."""
     return finite[ti.min(b, finite.shape[0] - 1), v] != 0
 
 
 @functools.cache
-def transform_kernel(dtype):
-    """Build the kernel that takes vertices from the world to NDC."""
+def to_view_kernel(dtype):
+    """Build the kernel that takes vertices from the world to the view frame."""
     array3 = ti.types.ndarray(dtype=dtype, ndim=3)
 
     @ti.kernel
-    def transform(
+    def to_view(
         vertices: array3,  # (B or 1, V, 3) world, in
-        view: array3,  # (B or 1, 4, 4) world to view, in
-        projection: array3,  # (B or 1, 4, 4) view to clip, in; its third row is not used
+        view: array3,  # (B or 1, 4, 4) world to view, in; its last row is not used
         finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, V), in
-        ndc: array3,  # (B, V, 3) NDC x y, depth, accumulated
+        points: array3,  # (B, V, 3) view, accumulated
     ):
-        """Project vertices: x and y are divided by w, the third coordinate is the view depth."""
-        for b, v in ti.ndrange(ndc.shape[0], ndc.shape[1]):
+        """Move vertices; one that is not finite stays as it is, for what follows to see."""
+        for b, v in ti.ndrange(points.shape[0], points.shape[1]):
+            world = point_of(vertices, b, v)
             if is_marked(finite, b, v):
-                world = point_of(vertices, b, v)
-                point = ti.Vector([world[0], world[1], world[2], dtype(1.0)])
-                seen = ti.Vector(
-                    [
-                        row_dot(view, b, 0, point),
-                        row_dot(view, b, 1, point),
-                        row_dot(view, b, 2, point),
-                        row_dot(view, b, 3, point),
-                    ]
-                )
+                point = homogeneous(world, dtype)
+                for c in ti.static(range(3)):
+                    points[b, v, c] += row_dot(view, b, c, point)
+            else:
+                add_to_point(points, b, v, world)
+
+    return to_view
+
+
+@functools.cache
+def to_ndc_kernel(dtype):
+    """Build the kernel that takes points from the view frame to NDC."""
+    points_type = ti.types.ndarray(dtype=dtype)
+
+    @ti.kernel
+    def to_ndc(
+        points: points_type,  # (B or 1, V, 3) or (B or 1, F, 3, 3) view, in
+        projection: ti.types.ndarray(dtype=dtype, ndim=3),  # (B or 1, 4, 4) view to clip, in
+        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, V) or (B or 1, F * 3), in
+        num_points: ti.i32,
+        ndc: points_type,  # (B, V, 3) or (B, F, 3, 3) NDC x y, depth, accumulated
+    ):
+        """Project points: x and y are divided by w, the third coordinate is still the depth.
+
+        The third row of the projection is not used.
+        """
+        for b, v in ti.ndrange(ndc.shape[0], num_points):
+            if is_marked(finite, b, v):
+                seen = homogeneous(point_of(points, b, v), dtype)
                 w = row_dot(projection, b, 3, seen)
                 # Where w is 0 the depth is too, and the face is not drawn; what matters is that
                 # neither it nor its gradient is divided by 0.
                 smallest = ti.cast(SMALLEST_W, dtype)
                 w = ti.select(ti.abs(w) < smallest, smallest, w)
-                ndc[b, v, 0] += row_dot(projection, b, 0, seen) / w
-                ndc[b, v, 1] += row_dot(projection, b, 1, seen) / w
-                ndc[b, v, 2] += seen[2]
+                x = row_dot(projection, b, 0, seen) / w
+                y = row_dot(projection, b, 1, seen) / w
+                add_to_point(ndc, b, v, ti.Vector([x, y, seen[2]]))
 
-    return transform
+    return to_ndc
 
 
 @functools.cache

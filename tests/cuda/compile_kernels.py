@@ -151,6 +151,25 @@ def light_calls(dtype) -> Calls:
     yield "face normals", lambda _: sr.face_normals(array(dtype, 1, NUM_FACES, 3, 3))
 
 
+def camera_calls(dtype) -> Calls:
+    """See points by every pose and lens, with gradients to everything."""
+
+    def see(*shape: int) -> None:
+        angles = [array(dtype, 1) for _ in range(3)]
+        eye = sr.orbit_eyes(*angles)
+        lens = sr.Intrinsics(array(dtype, 1, 3, 3), 4, 4, array(dtype, 1, 5))
+        for pose in (
+            sr.Look(eye, array(dtype, 1, 3), sr.orbit_ups(*angles[1:])),
+            sr.Extrinsics(array(dtype, 1, 3, 3), array(dtype, 1, 3)),
+        ):
+            sr.to_view(array(dtype, 1, NUM_VERTICES, 3), pose)
+        for camera in (lens, sr.Orthographic(array(dtype, 1))):
+            sr.view_to_ndc(array(dtype, *shape), camera, 1.0)
+
+    yield "cameras", lambda _: see(1, NUM_VERTICES, 3)
+    yield "cameras, corners of faces", lambda _: see(1, NUM_FACES, 3, 3)
+
+
 def loss_calls(dtype) -> Calls:
     """Compare images and regularise meshes, and add the terms up."""
 
@@ -178,6 +197,7 @@ FAMILIES = {
     rasterizer_calls: True,
     scene_calls: True,
     light_calls: True,
+    camera_calls: True,
     loss_calls: True,
     optimizer_calls: False,
 }
