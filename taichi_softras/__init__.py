@@ -8,6 +8,9 @@ Layers, each importing only those below it:
     rasterizer, cameras, lights, losses, optimizers     functions on arrays
     primitives, teapot, meshes, materials               mesh data
     mesh_files and what it reads and writes with        mesh files
+    rasterizer, cameras, clipping, lights, losses,
+    optimizers                                          functions on arrays
+    primitives, teapot, meshes, mesh_parts, files       mesh data and mesh files
     textures                                            where faces have their colours from
     checks, arrays                                      of arrays, at the boundary
     bridges                                             PyTorch's graph; Taichi's tapes
@@ -42,6 +45,10 @@ from taichi_softras.cameras import perspective as perspective
 from taichi_softras.cameras import project as project
 from taichi_softras.cameras import to_view as to_view
 from taichi_softras.cameras import view_to_ndc as view_to_ndc
+from taichi_softras.clipping import ClippedFaces as ClippedFaces
+from taichi_softras.clipping import clip_attributes as clip_attributes
+from taichi_softras.clipping import clip_faces as clip_faces
+from taichi_softras.clipping import count_clipped as count_clipped
 from taichi_softras.conventions import camera_from_colmap as camera_from_colmap
 from taichi_softras.conventions import camera_from_opengl as camera_from_opengl
 from taichi_softras.conventions import camera_from_pytorch3d as camera_from_pytorch3d

@@ -6,17 +6,19 @@ come from a program that has imported it.
 """
 
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import taichi as ti
 
 from taichi_softras.bridges import taichi_bridge
-from taichi_softras.operators import Array, Operator
+from taichi_softras.operators import Allocate, Array, Operator
 from taichi_softras.runtime import ensure_running, running_arch
 
 FLOATS = (ti.f32, ti.f64)
+
+T = TypeVar("T")
 
 
 def is_tensor(value: object) -> bool:
@@ -70,6 +72,23 @@ def apply(operator: Operator, inputs: Sequence[Array]) -> tuple[Array, ...]:
         raise TypeError(f"arrays must all be tensors or all Taichi ndarrays, got {kinds}")
     ensure_running()
     return taichi_bridge.apply(operator, inputs)
+
+
+def run(function: Callable[[Sequence[Array], Allocate], T], inputs: Sequence[Array]) -> T:
+    """Run kernels that no gradient goes through, unrecorded.
+
+    Args:
+        function: Takes the inputs, and a way to allocate arrays beside them.
+        inputs: All tensors of one device, or all Taichi ndarrays.
+    """
+    result: T
+    if all(is_tensor(x) for x in inputs):
+        ensure_running(device_of(inputs[0]))
+        result = _torch_bridge().run(function, inputs)
+        return result
+    ensure_running()
+    result = taichi_bridge.run(function, inputs)
+    return result
 
 
 def array_like(value: Any, like: Array, *, dtype: Any = None) -> Array:

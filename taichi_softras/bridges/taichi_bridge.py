@@ -1,13 +1,13 @@
 """Operators on Taichi ndarrays, recorded by ``ti.ad.Tape``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import taichi as ti
 
-from taichi_softras.operators import Array, Operator, Shape
+from taichi_softras.operators import Allocate, Array, Operator, Shape
 from taichi_softras.runtime import LAUNCH_LOCK, ensure_running
 
 NUMPY_DTYPE = {ti.f32: np.float32, ti.f64: np.float64, ti.i32: np.int32, ti.i64: np.int64}
@@ -52,6 +52,21 @@ def apply(operator: Operator, inputs: Sequence[Array]) -> tuple[Array, ...]:
     call = _Call(operator, inputs)
     _run(call)
     return call.outputs
+
+
+def run(function: Callable[[Sequence[Array], Allocate], Any], inputs: Sequence[Array]) -> Any:
+    """See `bridges.run`."""
+    results: list[Any] = []
+    _run_unrecorded(function, inputs, results)
+    return results[0]
+
+
+@ti.ad.no_grad  # type: ignore[untyped-decorator]
+def _run_unrecorded(
+    function: Callable[[Sequence[Array], Allocate], Any], inputs: Sequence[Array], results: Any
+) -> None:
+    with LAUNCH_LOCK:
+        results.append(function(inputs, allocate))
 
 
 @ti.ad.grad_replaced  # type: ignore[untyped-decorator]

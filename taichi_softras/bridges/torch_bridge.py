@@ -5,7 +5,7 @@ allocate a ``.grad`` on any argument that requires one.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import taichi as ti
 import torch
 from torch.autograd.function import once_differentiable
 
-from taichi_softras.operators import Allocate, Operator, Shape
+from taichi_softras.operators import Allocate, Array, Operator, Shape
 from taichi_softras.runtime import LAUNCH_LOCK
 
 TAICHI_DTYPE = {
@@ -51,6 +51,16 @@ def apply(operator: Operator, inputs: Sequence[torch.Tensor]) -> tuple[torch.Ten
     """Run an operator on tensors, which are on one device."""
     outputs: tuple[torch.Tensor, ...] = _OperatorFunction.apply(operator, *inputs)  # type: ignore[no-untyped-call]
     return outputs
+
+
+def run(
+    function: Callable[[Sequence[Array], Allocate], Any], inputs: Sequence[torch.Tensor]
+) -> Any:
+    """See `bridges.run`."""
+    device = inputs[0].device
+    arrays = [x.detach().contiguous() for x in inputs]
+    with _launching(device):
+        return function(arrays, _allocate_on(device))
 
 
 class _OperatorFunction(torch.autograd.Function):

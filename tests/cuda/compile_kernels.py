@@ -20,6 +20,7 @@ from taichi.lang.kernel_impl import Kernel
 
 import taichi_softras as sr
 from taichi_softras.bridges import apply
+from taichi_softras.clipping import cut_faces
 from taichi_softras.operators.rasterize import Inputs, RasterizeOperator
 
 DTYPES = {"float32": ti.f32, "float64": ti.f64}
@@ -170,6 +171,17 @@ def camera_calls(dtype) -> Calls:
     yield "cameras, corners of faces", lambda _: see(1, NUM_FACES, 3, 3)
 
 
+def clipping_calls(dtype) -> Calls:
+    """Cut faces at the near plane, and what belongs to their corners."""
+
+    def clip(_) -> None:
+        points = array(dtype, 1, NUM_FACES, 3, 3)
+        sr.count_clipped(points, 1.0)
+        sr.clip_attributes(array(dtype, 1, NUM_FACES, 3, 3), cut_faces(points, 1.0))
+
+    yield "clipping", clip
+
+
 def loss_calls(dtype) -> Calls:
     """Compare images and regularise meshes, and add the terms up."""
 
@@ -198,6 +210,7 @@ FAMILIES = {
     scene_calls: True,
     light_calls: True,
     camera_calls: True,
+    clipping_calls: True,
     loss_calls: True,
     optimizer_calls: False,
 }
