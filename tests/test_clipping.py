@@ -114,6 +114,15 @@ def test_each_kind_of_face(turn, dtype):
     assert (cuts > NEAR).all()
 
 
+def test_cuts_are_on_the_plane_however_long_the_edge(rng):
+    """Interpolated in float32, their depths would be off by more than that of the near plane."""
+    points = random_faces(rng, 1, 200, torch.float32) * 1e6
+    clipped = sr.clip_faces(points, NEAR)
+    depths = clipped.points[..., 2][(clipped.weights > 0).sum(dim=-1) == 2]
+    assert len(depths) > 100
+    assert (depths == torch.tensor(PLANE, dtype=torch.float32)).all()
+
+
 def test_items_differ_in_what_is_cut():
     points = torch.tensor(
         [
