@@ -1,12 +1,17 @@
-"""Arrays put together, of either framework."""
+"""Arrays of faces taken apart and put together, of either framework."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from taichi_softras.bridges import apply, dtype_of
-from taichi_softras.kernels.arrays import columns_kernel
-from taichi_softras.operators import Allocate, Array
+from taichi_softras.kernels.arrays import (
+    column_kernel,
+    columns_kernel,
+    spread_faces_kernel,
+    spread_means_kernel,
+)
+from taichi_softras.operators import Allocate, Array, KernelOperator
 
 
 @dataclass(frozen=True)
@@ -50,3 +55,24 @@ def concatenate(arrays: Sequence[Array]) -> Array:
         (B, F, N, the sum of K).
     """
     return apply(_Concatenate(dtype_of(arrays[0])), arrays)[0]
+
+
+def column_of(values: Array, column: int) -> Array:
+    """Take one number of each corner: (B, F, 3, K) to (B, F, 3, 1)."""
+    dtype = dtype_of(values)
+    shape = (*values.shape[:3], 1)
+    return apply(KernelOperator(column_kernel(dtype), dtype, (shape,), (column,)), (values,))[0]
+
+
+def spread_faces(values: Array) -> Array:
+    """Give all corners of a face what it has: (B, F, K) to (B, F, 3, K)."""
+    dtype = dtype_of(values)
+    shape = (*values.shape[:2], 3, values.shape[2])
+    return apply(KernelOperator(spread_faces_kernel(dtype), dtype, (shape,)), (values,))[0]
+
+
+def spread_means(values: Array) -> Array:
+    """Give all corners of a face the mean of what they have, (B, F, 3, K)."""
+    dtype = dtype_of(values)
+    shape = tuple(values.shape)
+    return apply(KernelOperator(spread_means_kernel(dtype), dtype, (shape,)), (values,))[0]

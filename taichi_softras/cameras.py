@@ -13,6 +13,7 @@ of an array is the cameras', B or 1; plain numbers may do without, and stand for
 are checked; arrays are not looked into: where they break a rule, nothing is drawn.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from taichi_softras.checks import check_array, check_items
 from taichi_softras.kernels.cameras import (
     distort_kernel,
     extrinsics_kernel,
+    eye_kernel,
     intrinsics_kernel,
     look_kernel,
     orbit_kernel,
@@ -469,6 +471,43 @@ def to_view(vertices: Array, camera: Pose) -> Array:
     """
     check_array("vertices", vertices, ("B or 1", "V", 3))
     return _to_view(vertices, camera.view_matrix(vertices))
+
+
+def turn_to_view(directions: Array, camera: Pose) -> Array:
+    """Turn directions, such as normals, from the world to the view frame.
+
+    Args:
+        directions: (B or 1, V, 3), in the world.
+        camera: One camera or B.
+
+    Returns:
+        (B, V, 3), of the same lengths. Those that are not finite stay as they are.
+
+    Raises:
+        TypeError: If an array is of the wrong kind or type.
+        ValueError: If shapes or devices don't fit.
+    """
+    check_array("directions", directions, ("B or 1", "V", 3))
+    view = camera.view_matrix(directions)
+    num_items = check_items(directions=directions, view=view)
+    turn_kernel = functools.partial(to_view_kernel, w=0)
+    return _apply_to_points(turn_kernel, directions, (view,), num_items)
+
+
+def eyes_of(camera: Pose, like: Array) -> Array:
+    """Find where cameras are.
+
+    Args:
+        camera: One camera or B.
+        like: An array of the framework, device and floating-point type wanted.
+
+    Returns:
+        (B, 3), in the world.
+    """
+    view = camera.view_matrix(like)
+    dtype = dtype_of(like)
+    operator = KernelOperator(eye_kernel(dtype), dtype, ((view.shape[0], 3),))
+    return apply(operator, (view,))[0]
 
 
 def view_to_ndc(points: Array, camera: Lens, aspect: float) -> Array:

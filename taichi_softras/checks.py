@@ -46,7 +46,8 @@ def check_faces(faces: Array, *, num_vertices: int) -> Array:
     """Check that faces are (F, 3) or (B, F, 3) integers, and make them 32-bit.
 
     Indices are looked at where that costs no waiting: in PyTorch's tensors on the CPU. Elsewhere
-    a face with an index out of range is left out by the kernels.
+    a face with an index out of range is left out by the kernels; as is everywhere one with an
+    index of -1, which is none.
 
     Raises:
         TypeError: If they are not integers.
@@ -64,9 +65,10 @@ def check_faces(faces: Array, *, num_vertices: int) -> Array:
         return faces
     if faces.device.type == "cpu" and faces.numel():
         lowest, highest = (int(x) for x in faces.aminmax())
-        if lowest < 0 or highest >= num_vertices:
+        if lowest < -1 or highest >= num_vertices:
             raise ValueError(
-                f"faces must have indices from 0 to {num_vertices - 1}, got {lowest} to {highest}"
+                f"faces must have indices from 0 to {num_vertices - 1}, or -1, "
+                f"got {lowest} to {highest}"
             )
     return faces.int()
 

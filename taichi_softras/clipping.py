@@ -12,6 +12,7 @@ from taichi_softras.kernels.clipping import (
     clip_attributes_kernel,
     clip_kernel,
     finite_faces_kernel,
+    nearer_kernel,
     plan_kernels,
 )
 from taichi_softras.operators import Array, KernelOperator
@@ -147,4 +148,25 @@ def count_clipped(face_points: Array, near: float) -> int:
         return 0
     kernel = plan_kernels(dtype_of(face_points)).count_touched
     count: int = run(lambda inputs, _: kernel(*inputs, near), (face_points,))
+    return count
+
+
+def count_nearer(points: Array, near: float) -> int:
+    """Count points nearer than the near plane: if there are none, `clip_faces` has nothing to do.
+
+    It takes one launch of a kernel, and on a GPU waits for it.
+
+    Args:
+        points: (B, V, 3), vertices in the view frame.
+        near: Depth of the near plane.
+
+    Raises:
+        TypeError: If the array is of the wrong kind or type.
+        ValueError: If its shape is another.
+    """
+    check_array("points", points, ("B", "V", 3))
+    if 0 in points.shape:
+        return 0
+    kernel = nearer_kernel(dtype_of(points))
+    count: int = run(lambda inputs, _: kernel(*inputs, near), (points,))
     return count

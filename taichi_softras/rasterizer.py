@@ -298,7 +298,8 @@ def _texture(
             _check_corners("source_weights", weights, batch, 3)
         return colors.texels, weights, "surface", colors.num_channels
     if isinstance(colors, UVTexture):
-        colors.check(batch.like, batch.num_rows, batch.num_faces)
+        sources = batch.num_faces if source_weights is None else None
+        colors.check(batch.like, batch.num_rows, batch.num_faces, num_sources=sources)
         return colors.texels, colors.face_uvs, "uv", colors.num_channels
     _check_corners("colors", colors, batch, "C")
     return colors, None, "vertex", colors.shape[3]

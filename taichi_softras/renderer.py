@@ -1,41 +1,82 @@
-"""From meshes to images: vertex stage, light and rasterizer together."""
+"""From meshes to images: vertex stage, clipping, light and rasterizer together."""
 
+from dataclasses import dataclass, replace
 from typing import Any
 
-from taichi_softras.bridges import apply, dtype_of
-from taichi_softras.cameras import Camera, project
+import numpy as np
+
+from taichi_softras.arrays import column_of, concatenate, spread_faces, spread_means
+from taichi_softras.bridges import apply, dtype_of, is_array
+from taichi_softras.cameras import Camera, eyes_of, to_view, turn_to_view, view_to_ndc
 from taichi_softras.checks import check_array, check_faces, check_items
+from taichi_softras.clipping import (
+    ClippedFaces,
+    clip_attributes,
+    clip_faces,
+    count_nearer,
+)
 from taichi_softras.kernels.vertices import gather_kernel
-from taichi_softras.lights import Light, shade, vertex_normals
+from taichi_softras.lights import (
+    Light,
+    Lighting,
+    as_lighting,
+    face_normals,
+    pack_lighting,
+    shade,
+    shade_faces,
+    vertex_normals,
+)
 from taichi_softras.operators import Array, KernelOperator
-from taichi_softras.rasterizer import rasterize, rasterize_silhouette
-from taichi_softras.settings import RasterizerSettings
+from taichi_softras.rasterizer import FragmentLights, rasterize, rasterize_silhouette
+from taichi_softras.settings import RasterizerSettings, check_choice
+from taichi_softras.textures import SurfaceTexture, Texture, UVTexture
 
 
 def render(
     vertices: Array,
     faces: Array,
-    colors: Array,
+    colors: Texture,
     camera: Camera,
     settings: RasterizerSettings,
     *,
-    light: Light | None = None,
-    **options: Any,
+    light: Light | Lighting | None = None,
+    attributes: Array | None = None,
+    depth: bool = False,
+    normals: str | None = None,
+    background: Any = 0.0,
+    clip: bool = True,
+    **softness: Array | None,
 ) -> Array:
-    """Draw meshes with colours at their vertices.
+    """Draw meshes.
 
     Args:
         vertices: (B or 1, V, 3), in the world. float32 or float64.
         faces: (F, 3), or (B or 1, F, 3) where they differ. int32; int64 too in PyTorch. In a
-            right-handed world faces are counter-clockwise seen from outside.
-        colors: (B or 1, V, C). With a light C is 3.
+            right-handed world faces are counter-clockwise seen from outside. One whose indices
+            are -1 is none: so meshes of several sizes go into one call, see `stack_meshes`.
+        colors: (B or 1, V, C), colours of vertices; or a `SurfaceTexture` or a `UVTexture`. With a
+            light C is 3.
         camera: One camera, or B; one mesh under B cameras is not copied.
-        settings: Size of the image, and how faces become pixels.
-        light: Light on the vertices; None leaves their colours as they are.
-        options: ``background``, ``sigma``, ``gamma`` and ``eps``, as `rasterize` takes them.
+        settings: Size of the image, and how faces become pixels. Whether rays are parallel is
+            taken from the camera.
+        light: Light on vertices, faces or fragments, as its ``shading`` says; a `Light` is on
+            vertices. A texture has no colours at vertices: light on it is evaluated at fragments
+            instead. None leaves colours as they are.
+        attributes: (B or 1, V, A), more channels, drawn with the same weights as colours.
+        depth: Whether to draw depth along the view axis, too.
+        normals: "world" or "view" to draw the vertices' normals in that frame, too, with the same
+            weights; so they get shorter where surfaces of several directions mix.
+        background: What is seen where no face is: a number, or one for each of the C colours, and
+            then 0 behind attributes and normals, ``settings.far`` behind depths; or an array for
+            all channels but alpha, as `rasterize` takes it.
+        clip: Whether faces that reach nearer than ``settings.near`` are cut there; else those that
+            reach behind the camera are left out. To find out whether there are any takes one
+            launch of a kernel, for which a GPU is waited.
+        softness: ``sigma``, ``gamma`` and ``eps``, as `rasterize` takes them.
 
     Returns:
-        Images (B, H, W, C + 1), the last channel alpha. Gradients flow to every array.
+        Images (B, H, W, C + A + 1 + 3 + 1): colours, then attributes, depth and normals where
+        wanted, and alpha last. Gradients flow to every array.
 
     Raises:
         TypeError: If an array is of the wrong kind or type.
@@ -49,13 +90,43 @@ def render(
         >>> sr.render(vertices, faces, colors, camera, settings, light=sr.Light()).shape
         (1, 8, 12, 4)
     """
-    check_array("vertices", vertices, ("B or 1", "V", 3))
-    check_array("colors", colors, ("B or 1", vertices.shape[1], "C"), dtype_of(vertices))
-    faces = check_faces(faces, num_vertices=vertices.shape[1])
-    if light is not None:
-        colors = shade(colors, vertex_normals(vertices, faces), light)
-    face_vertices = gather(project(vertices, camera, settings.aspect), faces)
-    return rasterize(face_vertices, gather(colors, faces), settings, **options)
+    check_choice("normals", normals, (None, "world", "view"))
+    is_texture = isinstance(colors, (SurfaceTexture, UVTexture))
+    if not is_texture:
+        check_array("colors", colors, ("B or 1", "V", "C"))
+    scene = _Scene.place(vertices, faces, camera, settings, clip=clip)
+    directions = None
+    if light is not None or normals is not None:
+        directions = vertex_normals(vertices, scene.faces)
+    lighting = None if light is None else as_lighting(light)
+    lights = None
+    if is_texture:
+        channels, drawn = colors.num_channels, scene.cut_texture(colors)
+        if lighting is not None:
+            lights = scene.light_fragments(lighting, directions)
+    else:
+        check_array("colors", colors, ("B or 1", vertices.shape[1], "C"), dtype_of(vertices))
+        channels = colors.shape[2]
+        if lighting is None or lighting.shading == "fragment":
+            drawn = scene.corners(colors)
+            if lighting is not None:
+                lights = scene.light_fragments(lighting, directions)
+        else:
+            drawn = scene.light_corners(lighting, colors, directions)
+    more, behind = scene.more_channels(attributes, depth, normals, directions)
+    if not is_array(background):
+        background = _behind_all(background, channels, behind)
+    return rasterize(
+        scene.face_vertices,
+        drawn,
+        scene.settings,
+        attributes=more,
+        background=background,
+        lights=lights,
+        face_sources=None if scene.clipped is None else scene.clipped.source,
+        source_weights=None if scene.clipped is None else scene.clipped.weights,
+        **softness,
+    )
 
 
 def render_silhouette(
@@ -65,6 +136,7 @@ def render_silhouette(
     settings: RasterizerSettings,
     *,
     sigma: Array | None = None,
+    clip: bool = True,
 ) -> Array:
     """Draw how much of each pixel meshes cover: the alpha of `render`, without its colours.
 
@@ -74,6 +146,7 @@ def render_silhouette(
         camera: One camera, or B.
         settings: Size of the image, and how faces become pixels.
         sigma: In place of ``settings.sigma``: an array (1,) or (B,).
+        clip: As in `render`.
 
     Returns:
         Alpha (B, H, W), 0 to 1.
@@ -82,10 +155,128 @@ def render_silhouette(
         TypeError: If an array is of the wrong kind or type.
         ValueError: If a shape or device doesn't fit.
     """
-    check_array("vertices", vertices, ("B or 1", "V", 3))
-    faces = check_faces(faces, num_vertices=vertices.shape[1])
-    face_vertices = gather(project(vertices, camera, settings.aspect), faces)
-    return rasterize_silhouette(face_vertices, settings, sigma=sigma)
+    scene = _Scene.place(vertices, faces, camera, settings, clip=clip)
+    return rasterize_silhouette(scene.face_vertices, scene.settings, sigma=sigma)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """Meshes before a camera.
+
+    Attributes:
+        vertices: (B or 1, V, 3), in the world.
+        faces: (F, 3) or (B or 1, F, 3).
+        camera: The camera.
+        settings: Those of the call, with the camera's kind of rays.
+        face_vertices: (B, F', 3, 3), corners in NDC, of faces that may have been cut.
+        clipped: How they were cut; None if none was.
+    """
+
+    vertices: Array
+    faces: Array
+    camera: Camera
+    settings: RasterizerSettings
+    face_vertices: Array
+    clipped: ClippedFaces | None
+
+    @classmethod
+    def place(
+        cls,
+        vertices: Array,
+        faces: Array,
+        camera: Camera,
+        settings: RasterizerSettings,
+        *,
+        clip: bool,
+    ) -> "_Scene":
+        """Take meshes to NDC, and cut them at the near plane."""
+        check_array("vertices", vertices, ("B or 1", "V", 3))
+        faces = check_faces(faces, num_vertices=vertices.shape[1])
+        if settings.orthographic != camera.orthographic:
+            settings = replace(settings, orthographic=camera.orthographic)
+        points = to_view(vertices, camera)
+        clipped = None
+        if clip and count_nearer(points, settings.near) > 0:
+            clipped = clip_faces(gather(points, faces), settings.near)
+            face_vertices = view_to_ndc(clipped.points, camera, settings.aspect)
+        else:
+            face_vertices = gather(view_to_ndc(points, camera, settings.aspect), faces)
+        return cls(vertices, faces, camera, settings, face_vertices, clipped)
+
+    def cut(self, values: Array) -> Array:
+        """Give the faces that were cut what the corners of those before have, (B or 1, F, 3, K)."""
+        return values if self.clipped is None else clip_attributes(values, self.clipped)
+
+    def corners(self, values: Array) -> Array:
+        """Take what vertices have to the corners of faces, and cut it."""
+        return self.cut(gather(values, self.faces))
+
+    def cut_texture(self, texture: Texture) -> Texture:
+        """Give the corners that were cut their places in a texture."""
+        if isinstance(texture, SurfaceTexture):
+            return texture
+        num_faces = self.faces.shape[-2]
+        check_array("face_uvs", texture.face_uvs, ("B or 1", num_faces, 3, 2))
+        return replace(texture, face_uvs=self.cut(texture.face_uvs))
+
+    def eyes(self, lighting: Lighting) -> Array | None:
+        """Where the cameras are, if the light asks for it."""
+        return eyes_of(self.camera, self.vertices) if lighting.kinds.specular else None
+
+    def light_corners(self, lighting: Lighting, colors: Array, directions: Array) -> Array:
+        """Light vertices or faces, and take their colours to corners."""
+        eye = self.eyes(lighting)
+        if lighting.shading == "vertex":
+            lit = shade(colors, directions, lighting, positions=self.vertices, eye=eye)
+            return self.corners(lit)
+        corners, points = gather(colors, self.faces), gather(self.vertices, self.faces)
+        return self.cut(shade_faces(corners, points, lighting, eye=eye))
+
+    def light_fragments(self, lighting: Lighting, directions: Array) -> FragmentLights:
+        """Collect what light on fragments needs."""
+        points = gather(self.vertices, self.faces)
+        if lighting.shading == "face":
+            # All of a face has one normal and one place, so that light is the same all over it.
+            normals, points = spread_faces(face_normals(points)), spread_means(points)
+        else:
+            normals = gather(directions, self.faces)
+        numbers = pack_lighting(lighting, self.vertices, eye=self.eyes(lighting))
+        return FragmentLights(lighting.kinds, numbers, self.cut(normals), self.cut(points))
+
+    def more_channels(
+        self, attributes: Array | None, depth: bool, normals: str | None, directions: Array | None
+    ) -> tuple[Array | None, list[float]]:
+        """Collect the channels after the colours, and what is behind each of them."""
+        parts: list[Array] = []
+        behind: list[float] = []
+        if attributes is not None:
+            check_array("attributes", attributes, ("B or 1", self.vertices.shape[1], "A"))
+            parts.append(self.corners(attributes))
+            behind += [0.0] * attributes.shape[2]
+        if depth:
+            parts.append(column_of(self.face_vertices, 2))
+            behind.append(self.settings.far)
+        if normals is not None:
+            is_view = normals == "view"
+            shown = turn_to_view(directions, self.camera) if is_view else directions
+            parts.append(self.corners(shown))
+            behind += [0.0] * 3
+        if len(parts) < 2:
+            return (parts[0] if parts else None), behind
+        return concatenate(parts), behind
+
+
+def _behind_all(background: Any, channels: int, behind: list[float]) -> Any:
+    """Append what is behind the other channels to the colours' background."""
+    if not behind:
+        return background
+    try:
+        numbers = np.broadcast_to(np.asarray(background, dtype=float), (channels,))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"background must be an array, a number or {channels} numbers, got {background!r}"
+        ) from error
+    return [*numbers.tolist(), *behind]
 
 
 def gather(values: Array, faces: Array) -> Array:

@@ -86,8 +86,10 @@ class UVTexture:
         """How many colours a texel has."""
         return int(self.texels.shape[-1])
 
-    def check(self, like: Array, num_items: int, num_faces: int) -> None:
-        """Check that the texture fits faces.
+    def check(
+        self, like: Array, num_items: int, num_faces: int, *, num_sources: int | None
+    ) -> None:
+        """Check that the texture fits faces, and the faces that they were cut out of, if known.
 
         Raises:
             TypeError: If an array is of the wrong kind or type.
@@ -117,7 +119,7 @@ class UVTexture:
             if self.maps.shape[0] != 1:
                 raise ValueError(f"face_maps must be given with {self.maps.shape[0]} maps")
             return
-        check_array("face_maps", self.face_maps, (num_faces,), ti.i32)
+        check_array("face_maps", self.face_maps, (num_sources or "F",), ti.i32)
         face_maps = on_host(self.face_maps)
         if face_maps is not None and len(face_maps):
             low, high = face_maps.min(), face_maps.max()

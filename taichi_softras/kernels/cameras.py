@@ -226,3 +226,20 @@ def distort_kernel(dtype):
                 add_to_point(distorted, b, v, point)
 
     return distort
+
+
+@functools.cache
+def eye_kernel(dtype):
+    """Build the kernel that finds where cameras are."""
+
+    @ti.kernel
+    def find_eyes(
+        view: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, 4, 4) world to view, in
+        eyes: ti.types.ndarray(dtype=dtype, ndim=2),  # (B, 3) world, accumulated
+    ):
+        """Turn minus the translation back: what a rotation does, its transpose undoes."""
+        for b, c in ti.ndrange(eyes.shape[0], 3):
+            for k in ti.static(range(3)):
+                eyes[b, c] -= view[b, k, c] * view[b, k, 3]
+
+    return find_eyes

@@ -167,6 +167,25 @@ def plan_kernels(dtype) -> SimpleNamespace:
 
 
 @functools.cache
+def nearer_kernel(dtype):
+    """Build the kernel that counts points before a plane."""
+
+    @ti.kernel
+    def count_nearer(
+        points: ti.types.ndarray(dtype=dtype, ndim=3, needs_grad=False),  # (B, V, 3) view, in
+        near: dtype,
+    ) -> ti.i32:
+        """Count points nearer than ``near``, or behind the camera."""
+        result = 0
+        for b, v in ti.ndrange(points.shape[0], points.shape[1]):
+            if points[b, v, 2] < near:
+                result += 1
+        return result
+
+    return count_nearer
+
+
+@functools.cache
 def clip_kernel(dtype):
     """Build the kernel that makes the corners of pieces of faces."""
     array4 = ti.types.ndarray(dtype=dtype, ndim=4)

@@ -75,9 +75,9 @@ def row_dot(matrix: ti.template(), b, row, point):
 
 
 @ti.func
-def homogeneous(point, dtype: ti.template()):
-    """Append the 1 that a 4 x 4 matrix multiplies with its translation."""
-    return ti.Vector([point[0], point[1], point[2], dtype(1.0)])
+def homogeneous(vector, w: ti.template(), dtype: ti.template()):
+    """Append what a 4 x 4 matrix multiplies with its translation: 1 to points, 0 to directions."""
+    return ti.Vector([vector[0], vector[1], vector[2], ti.cast(w, dtype)])
 
 
 @functools.cache
@@ -104,8 +104,8 @@ def is_marked(finite: ti.template(), b, v):
 
 
 @functools.cache
-def to_view_kernel(dtype):
-    """Build the kernel that takes vertices from the world to the view frame."""
+def to_view_kernel(dtype, w=1):
+    """Build the kernel that takes vertices, or directions if w is 0, to the view frame."""
     array3 = ti.types.ndarray(dtype=dtype, ndim=3)
 
     @ti.kernel
@@ -119,7 +119,7 @@ def to_view_kernel(dtype):
         for b, v in ti.ndrange(points.shape[0], points.shape[1]):
             world = point_of(vertices, b, v)
             if is_marked(finite, b, v):
-                point = homogeneous(world, dtype)
+                point = homogeneous(world, w, dtype)
                 for c in ti.static(range(3)):
                     points[b, v, c] += row_dot(view, b, c, point)
             else:
@@ -147,7 +147,7 @@ def to_ndc_kernel(dtype):
         """
         for b, v in ti.ndrange(ndc.shape[0], num_points):
             if is_marked(finite, b, v):
-                seen = homogeneous(point_of(points, b, v), dtype)
+                seen = homogeneous(point_of(points, b, v), 1, dtype)
                 w = row_dot(projection, b, 3, seen)
                 # Where w is 0 the depth is too, and the face is not drawn; what matters is that
                 # neither it nor its gradient is divided by 0.
