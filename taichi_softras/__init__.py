@@ -6,15 +6,18 @@ Layers, each importing only those below it:
     nn                                                  PyTorch modules
     renderer, conventions                               mesh + camera + light -> image
     rasterizer, cameras, lights, losses, optimizers     functions on arrays
+    subdivision, voxels                                 meshes made finer, and coarse
     primitives, teapot, meshes, materials               mesh data
     mesh_files and what it reads and writes with        mesh files
     rasterizer, cameras, clipping, lights, losses,
     optimizers                                          functions on arrays
     primitives, teapot, meshes, mesh_parts, files       mesh data and mesh files
+    sparse                                              matrices that arrays are multiplied with
     textures                                            where faces have their colours from
     checks, arrays                                      of arrays, at the boundary
     bridges                                             PyTorch's graph; Taichi's tapes
     operators                                           how kernels are called
+    edges                                               of meshes, on the host
     kernels, runtime, settings                          Taichi only
     families                                            what can be chosen, and added to
 
@@ -73,10 +76,17 @@ from taichi_softras.lights import shade_faces as shade_faces
 from taichi_softras.lights import vertex_normals as vertex_normals
 from taichi_softras.losses import MeshTopology as MeshTopology
 from taichi_softras.losses import add_to_loss as add_to_loss
+from taichi_softras.losses import chamfer_distance as chamfer_distance
+from taichi_softras.losses import color_laplacian_loss as color_laplacian_loss
+from taichi_softras.losses import edge_length_loss as edge_length_loss
 from taichi_softras.losses import flattening_loss as flattening_loss
 from taichi_softras.losses import image_loss as image_loss
 from taichi_softras.losses import laplacian_loss as laplacian_loss
+from taichi_softras.losses import mesh_chamfer_distance as mesh_chamfer_distance
 from taichi_softras.losses import mesh_topology as mesh_topology
+from taichi_softras.losses import multiview_silhouette_loss as multiview_silhouette_loss
+from taichi_softras.losses import normal_consistency_loss as normal_consistency_loss
+from taichi_softras.losses import sample_surface as sample_surface
 from taichi_softras.losses import silhouette_loss as silhouette_loss
 from taichi_softras.materials import Material as Material
 from taichi_softras.mesh_files import read_mesh as read_mesh
@@ -96,7 +106,13 @@ from taichi_softras.renderer import render as render
 from taichi_softras.renderer import render_silhouette as render_silhouette
 from taichi_softras.runtime import init as init
 from taichi_softras.settings import RasterizerSettings as RasterizerSettings
+from taichi_softras.sparse import SparseMatrix as SparseMatrix
+from taichi_softras.subdivision import Subdivision as Subdivision
+from taichi_softras.subdivision import mesh_subdivision as mesh_subdivision
+from taichi_softras.subdivision import subdivide as subdivide
 from taichi_softras.textures import SurfaceTexture as SurfaceTexture
 from taichi_softras.textures import UVTexture as UVTexture
+from taichi_softras.voxels import voxel_iou as voxel_iou
+from taichi_softras.voxels import voxelize as voxelize
 
 __version__ = "0.1.0"

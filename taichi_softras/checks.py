@@ -6,9 +6,11 @@ Kernels check nothing, and write out of bounds without a word, so everything is 
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import taichi as ti
+from numpy.typing import ArrayLike, NDArray
 
-from taichi_softras.bridges import FLOATS, dtype_of, is_array, is_tensor
+from taichi_softras.bridges import FLOATS, dtype_of, is_array, is_tensor, to_numpy
 from taichi_softras.operators import Array
 
 
@@ -71,6 +73,32 @@ def check_faces(faces: Array, *, num_vertices: int) -> Array:
                 f"got {lowest} to {highest}"
             )
     return faces.int()
+
+
+def face_indices(faces: ArrayLike | Array, *, num_vertices: int) -> NDArray[Any]:
+    """Check the faces of a mesh, and copy them to the host.
+
+    Args:
+        faces: (F, 3) integers, of NumPy, PyTorch or Taichi.
+        num_vertices: How many vertices there are to choose from.
+
+    Returns:
+        (F, 3) int32.
+
+    Raises:
+        ValueError: If the shape is another, they are no integers, or an index is out of range.
+    """
+    indices = to_numpy(faces) if is_array(faces) else np.asarray(faces)
+    if indices.ndim != 2 or indices.shape[1] != 3 or not np.issubdtype(indices.dtype, np.integer):
+        raise ValueError(
+            f"faces must be integers of shape (F, 3), got {indices.dtype} {indices.shape}"
+        )
+    if indices.size and not 0 <= indices.min() <= indices.max() < num_vertices:
+        raise ValueError(
+            f"faces must have indices from 0 to {num_vertices - 1}, "
+            f"got {indices.min()} to {indices.max()}"
+        )
+    return indices.astype(np.int32)
 
 
 def check_sizes(name: str, array: Array, sizes: Sequence[int]) -> None:

@@ -355,9 +355,35 @@ def laplacian_loss(vertices: Tensor, faces: np.ndarray) -> Tensor:
     return (laplacian @ vertices).square().sum() / len(vertices)
 
 
-def flattening_loss(vertices: Tensor, faces: np.ndarray) -> Tensor:
-    """By looking at every pair of faces that share an edge in opposite directions."""
-    total = torch.zeros((), dtype=vertices.dtype)
+def cotangent_deltas(vertices: Tensor, faces: np.ndarray) -> Tensor:
+    """By a dense matrix of the cotangents of angles; its gradient takes them for constants."""
+    num_items, num_vertices, _ = vertices.shape
+    weights = torch.zeros(num_items, num_vertices, num_vertices, dtype=vertices.dtype)
+    for face in faces:
+        for a, b, c in (np.roll(face, -n) for n in range(3)):
+            left, right = (
+                torch.nn.functional.normalize(vertices[:, x] - vertices[:, a], dim=-1).detach()
+                for x in (b, c)
+            )
+            cotangent = (1 / (left * right).sum(-1).acos().tan()).clamp(-1024, 1024)
+            weights[:, b, c] += cotangent
+            weights[:, c, b] += cotangent
+    weights = weights.clamp(min=0)
+    return vertices - weights @ vertices / weights.sum(-1, keepdim=True)
+
+
+def cotangent_laplacian_losses(vertices: Tensor, faces: np.ndarray) -> Tensor:
+    """Item by item."""
+    return cotangent_deltas(vertices, faces).square().sum((1, 2))
+
+
+def adjacent_cosines(vertices: Tensor, faces: list[list[int]]) -> Tensor:
+    """By looking at every pair of faces that share an edge: (B, K).
+
+    Of the normals as they are if both faces have the same orientation; as one of them turned over
+    would be if not.
+    """
+    cosines = []
     for f, face in enumerate(faces):
         for other in faces[f + 1 :]:
             if len(set(face) & set(other)) == 2:
@@ -367,6 +393,16 @@ def flattening_loss(vertices: Tensor, faces: np.ndarray) -> Tensor:
                     )
                     for x, y, z in (face, other)
                 )
-                cosine = torch.nn.functional.cosine_similarity(m, n, dim=-1, eps=0)
-                total = total + (1 - cosine).square().sum()
-    return total / len(vertices)
+                sides = [[(x[k], x[(k + 1) % 3]) for k in range(3)] for x in (face, other)]
+                turned = -1 if set(sides[0]) & set(sides[1]) else 1
+                cosines.append(torch.cosine_similarity(m, turned * n, dim=-1, eps=0))
+    return torch.stack(cosines, dim=1)
+
+
+def flattening_loss(vertices: Tensor, faces: list[list[int]]) -> Tensor:
+    return (1 - adjacent_cosines(vertices, faces)).square().sum() / len(vertices)
+
+
+def normal_consistency_losses(vertices: Tensor, faces: list[list[int]]) -> Tensor:
+    """Item by item."""
+    return (1 - adjacent_cosines(vertices, faces)).mean(1)

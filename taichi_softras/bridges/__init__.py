@@ -114,8 +114,15 @@ def on_host(array: Array) -> np.ndarray | None:
         return array.detach().numpy() if array.device.type == "cpu" else None
     if running_arch() == "cuda":
         return None
-    numbers: np.ndarray = array.to_numpy()
-    return numbers
+    return taichi_bridge.to_numpy(array)
+
+
+def to_numpy(array: Array) -> np.ndarray:
+    """Copy an array to the host; nothing is recorded."""
+    if is_tensor(array):
+        numbers: np.ndarray = array.detach().cpu().numpy().copy()
+        return numbers
+    return taichi_bridge.to_numpy(array)
 
 
 def _torch_bridge() -> Any:

@@ -47,6 +47,20 @@ def from_numpy(numbers: np.ndarray, *, needs_grad: bool = False) -> ti.Ndarray:
     return array
 
 
+def to_numpy(array: ti.Ndarray) -> np.ndarray:
+    """Copy an ndarray to the host, without a word of it on the tape that may be recording."""
+    copies: list[np.ndarray] = []
+    unrecorded(lambda: copies.append(array.to_numpy()))
+    return copies[0]
+
+
+@ti.ad.no_grad  # type: ignore[untyped-decorator]
+def unrecorded(function: Callable[[], None]) -> None:
+    """Call a function whose kernels no tape is to differentiate."""
+    with LAUNCH_LOCK:
+        function()
+
+
 def apply(operator: Operator, inputs: Sequence[Array]) -> tuple[Array, ...]:
     """Run an operator on ndarrays; its outputs have gradients if any input has one."""
     call = _Call(operator, inputs)

@@ -27,6 +27,7 @@ DTYPES = {"float32": ti.f32, "float64": ti.f64}
 SETTINGS = sr.RasterizerSettings(height=4, width=4)
 TETRAHEDRON = np.array([[0, 1, 2], [0, 2, 3], [0, 3, 1], [1, 3, 2]], dtype=np.int32)
 NUM_FACES, NUM_VERTICES = len(TETRAHEDRON), 4
+PLACES = ((1.0, 0.9, 0.8), (1.0, 2.0, 3.0))
 
 Calls = Iterator[tuple[str, Callable[[ti.Ndarray], object]]]
 """Names of calls, and the calls: functions of the loss of the tape that records them."""
@@ -115,6 +116,36 @@ def scene_calls(dtype) -> Calls:
             light=sr.Light(*(array(dtype, 1, 3) for _ in range(3))),
         )
 
+    def draw_all(_, shading: str, texture: str) -> None:
+        """Every channel there is, of a textured mesh through the near plane, with highlights."""
+        lights = (sr.AmbientLight(array(dtype, 1, 3)), sr.DirectionalLight(*PLACES[:2]))
+        lighting = sr.Lighting(
+            lights=(*lights, sr.PointLight(*PLACES)), specular=PLACES[0], shading=shading
+        )
+        uvs = array(dtype, 1, NUM_FACES, 3, 2)
+        colors = {
+            "surface": sr.SurfaceTexture(array(dtype, 1, NUM_FACES, 4, 3)),
+            "uv": sr.UVTexture(uvs, array(dtype, 1, 2, 2, 3)),
+            "vertex": array(dtype, 1, NUM_VERTICES, 3),
+        }[texture]
+        sr.render(
+            *(array(dtype, 1, NUM_VERTICES, 3), sr.from_numpy(TETRAHEDRON), colors),
+            sr.LookAtCamera(eye=array(dtype, 1, 3)),
+            SETTINGS,
+            light=lighting,
+            attributes=array(dtype, 1, NUM_VERTICES, 2),
+            depth=True,
+            normals="view",
+        )
+
+    for shading, texture in (
+        ("fragment", "vertex"),
+        ("fragment", "uv"),
+        ("face", "surface"),
+        ("face", "vertex"),
+    ):
+        name = f"everything, {texture} colours lit by {shading}"
+        yield name, partial(draw_all, shading=shading, texture=texture)
     yield "mesh", partial(draw, faces=TETRAHEDRON)
     yield "mesh, faces per item", partial(draw, faces=TETRAHEDRON[None])
 
@@ -189,20 +220,46 @@ def loss_calls(dtype) -> Calls:
         alpha, image = array(dtype, 1, 4, 4), array(dtype, 1, 4, 4, 3)
         sr.add_to_loss(loss, sr.silhouette_loss(alpha, array(dtype, 1, 4, 4)))
         sr.add_to_loss(loss, sr.image_loss(image, array(dtype, 1, 4, 4, 3)))
+        views = [array(dtype, 2, 4, 4), array(dtype, 2, 4, 4)]
+        sr.add_to_loss(loss, sr.multiview_silhouette_loss(views, views))
+        several = array(dtype, 1, 2, 4, 4)
+        sr.add_to_loss(loss, sr.silhouette_loss(several, array(dtype, 1, 2, 4, 4)))
 
     def regularise(loss: ti.Ndarray) -> None:
         vertices = array(dtype, 1, NUM_VERTICES, 3)
         topology = sr.mesh_topology(TETRAHEDRON, vertices)
         sr.add_to_loss(loss, sr.laplacian_loss(vertices, topology))
+        sr.add_to_loss(loss, sr.laplacian_loss(vertices, topology, weights="cotangent"))
         sr.add_to_loss(loss, sr.flattening_loss(vertices, topology))
+        sr.add_to_loss(loss, sr.normal_consistency_loss(vertices, topology))
+        sr.add_to_loss(loss, sr.edge_length_loss(vertices, topology, 0.5))
+        colors = array(dtype, 1, NUM_FACES, 3)
+        sr.add_to_loss(loss, sr.color_laplacian_loss(colors, topology))
+
+    def measure_points(loss: ti.Ndarray) -> None:
+        points = array(dtype, 1, 5, 3)
+        for squared in (True, False):
+            distance = sr.chamfer_distance(points, array(dtype, 1, 4, 3), squared=squared)
+            sr.add_to_loss(loss, distance)
+
+    def subdivide(_) -> None:
+        vertices = array(dtype, 1, NUM_VERTICES, 3)
+        sr.mesh_subdivision(TETRAHEDRON, vertices).matrix @ vertices
 
     yield "image losses", compare
     yield "mesh losses", regularise
+    yield "distances of points", measure_points
+    yield "subdivision", subdivide
 
 
 def optimizer_calls(dtype) -> Calls:
     """Step."""
     yield "optimiser", lambda _: sr.Adam([array(dtype, 1, NUM_VERTICES, 3)]).step()
+
+
+def voxel_calls(dtype) -> Calls:
+    """Voxelise: in float64, whatever came."""
+    yield "voxels", lambda _: sr.voxelize(array(dtype, 1, NUM_VERTICES, 3), TETRAHEDRON, 4)
 
 
 FAMILIES = {
@@ -213,6 +270,7 @@ FAMILIES = {
     clipping_calls: True,
     loss_calls: True,
     optimizer_calls: False,
+    voxel_calls: False,
 }
 """Families of calls, and whether a tape records them: add those of new kernels here."""
 

@@ -28,9 +28,11 @@ FORWARD_ONLY = {
     "kernels.face_gradient.add_to_softness",
     "kernels.lights.find_finite_faces",
     "kernels.lights.find_finite_vertices",
+    "kernels.mesh_losses.weigh_by_cotangents",
     "kernels.rasterize.forward",
     "kernels.scan.exclusive_scan",
     "kernels.vertices.find_finite",
+    "kernels.voxels.mark_surface",
 }
 """Kernels that are never differentiated."""
 

@@ -1,0 +1,120 @@
+"""How far images are from what they should be."""
+
+from collections.abc import Sequence
+
+from taichi_softras.bridges import dtype_of
+from taichi_softras.checks import check_array, check_sizes
+from taichi_softras.kernels.image_losses import (
+    iou_kernel,
+    overlap_kernel,
+    row_sum_kernel,
+    squared_error_kernel,
+)
+from taichi_softras.losses.sums import (
+    Reduction,
+    add_losses,
+    check_reduction,
+    mean_items,
+    measure,
+    sum_items,
+)
+from taichi_softras.operators import Array
+
+
+def silhouette_loss(alpha: Array, target: Array, *, reduction: Reduction = "mean") -> Array:
+    r"""Measure how far silhouettes are from their targets: one minus intersection over union.
+
+    The mean over images of :math:`1 - \sum_i a_i t_i / \sum_i (a_i + t_i - a_i t_i)`. Two empty
+    silhouettes agree.
+
+    Args:
+        alpha: (B, H, W), or (B, N, H, W) for N views of each item; 0 to 1.
+        target: Likewise, of B items or 1.
+        reduction: ``"mean"`` of the items, or ``"none"``.
+
+    Returns:
+        (1,), or (B,): the means over views; 0 to 1.
+
+    Raises:
+        TypeError: If an array is of the wrong kind or type.
+        ValueError: If a shape doesn't fit, or ``reduction`` is another.
+
+    Source:
+        SoftRas, section 4.1, the loss of silhouettes.
+    """
+    check_reduction(reduction)
+    views = ("N",) if len(getattr(alpha, "shape", ())) == 4 else ()
+    check_array("alpha", alpha, ("B", *views, "H", "W"))
+    check_array("target", target, ("B or 1", *alpha.shape[1:]), dtype_of(alpha))
+    check_sizes("target", target, alpha.shape)
+    num_items, *num_views, height, _ = alpha.shape
+    shape = (num_items, *num_views) if num_views else (num_items, 1)
+    dtype, num_images = dtype_of(alpha), shape[0] * shape[1]
+    rows = measure(overlap_kernel(dtype), (num_images, height, 2), alpha, target)
+    sums = measure(row_sum_kernel(dtype), (num_images, 2), rows)
+    return mean_items(measure(iou_kernel(dtype), shape, sums), reduction)
+
+
+def multiview_silhouette_loss(
+    alphas: Sequence[Array], targets: Sequence[Array], *, reduction: Reduction = "mean"
+) -> Array:
+    """Average `silhouette_loss` over views that are separate arrays.
+
+    For shapes predicted from two pictures each: draw both predictions with both cameras, and
+    compare each of the four silhouettes with that of its camera.
+
+    Args:
+        alphas: One array (B, H, W) per view, of any sizes H and W; 0 to 1.
+        targets: As many, each (B or 1, H, W) of the same size.
+        reduction: ``"mean"`` of the items, or ``"none"``.
+
+    Returns:
+        (1,), or (B,); 0 to 1.
+
+    Raises:
+        TypeError: If an array is of the wrong kind or type.
+        ValueError: If there are no views, their numbers, items or shapes don't fit, or
+            ``reduction`` is another.
+
+    Source:
+        The loss that SoftRas's reconstruction is trained with, ``multiview_iou_loss``.
+    """
+    check_reduction(reduction)
+    if len(alphas) == 0 or len(alphas) != len(targets):
+        raise ValueError(
+            "alphas and targets must be as many, at least one each, "
+            f"got {len(alphas)} and {len(targets)}"
+        )
+    for view, (alpha, target) in enumerate(zip(alphas, targets)):
+        like = alphas[0] if view else alpha
+        items = like.shape[0] if view else "B"
+        dtype = dtype_of(like) if view else None
+        check_array(f"alphas[{view}]", alpha, (items, "H", "W"), dtype)
+        check_array(f"targets[{view}]", target, ("B or 1", *alpha.shape[1:]), dtype_of(alpha))
+        check_sizes(f"targets[{view}]", target, alpha.shape)
+    losses = [silhouette_loss(a, t, reduction=reduction) for a, t in zip(alphas, targets)]
+    return add_losses(losses, 1 / len(losses))
+
+
+def image_loss(image: Array, target: Array, *, reduction: Reduction = "mean") -> Array:
+    """Average the squared differences of images, over all pixels and channels.
+
+    Args:
+        image: (B, H, W, C).
+        target: (B or 1, H, W, C).
+        reduction: ``"mean"`` of the items, or ``"none"``.
+
+    Returns:
+        (1,), or (B,); at least 0.
+
+    Raises:
+        TypeError: If an array is of the wrong kind or type.
+        ValueError: If a shape doesn't fit, or ``reduction`` is another.
+    """
+    check_reduction(reduction)
+    check_array("image", image, ("B", "H", "W", "C"))
+    check_array("target", target, ("B or 1", *image.shape[1:]), dtype_of(image))
+    check_sizes("target", target, image.shape)
+    num_items, height, width, channels = image.shape
+    rows = measure(squared_error_kernel(dtype_of(image)), (num_items, height), image, target)
+    return sum_items(rows, 1 / max(height * width * channels, 1), reduction)

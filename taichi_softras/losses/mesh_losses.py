@@ -1,0 +1,231 @@
+"""How smooth a mesh is: its vertices, its faces, its edges and its colours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from taichi_softras.bridges import apply, dtype_of
+from taichi_softras.checks import check_array
+from taichi_softras.kernels.mesh_losses import (
+    color_difference_kernel,
+    cotangent_kernel,
+    edge_length_kernel,
+    fold_kernel,
+    laplacian_kernel,
+    norm_kernel,
+)
+from taichi_softras.losses.sums import (
+    Reduction,
+    check_reduction,
+    mean_items,
+    measure,
+    sum_items,
+)
+from taichi_softras.losses.topology import MeshTopology
+from taichi_softras.operators import Allocate, Array
+from taichi_softras.settings import check_choice, check_number
+
+LaplacianWeights = Literal["uniform", "cotangent"]
+"""How much a neighbour counts in a Laplacian: as any other, or by the angles opposite the edge."""
+
+
+def laplacian_loss(
+    vertices: Array,
+    topology: MeshTopology,
+    *,
+    weights: LaplacianWeights = "uniform",
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Measure how far vertices are from the mean of their neighbours.
+
+    Cotangent weights, :math:`\cot\alpha + \cot\beta` of the angles opposite an edge, make the
+    Laplacian that of the surface, whatever the shape of its faces: vertices of a flat mesh are
+    where they should be. They are those of ``vertices`` as they are, held constant: no gradient
+    flows through them, as in PyTorch3D. An edge whose weight would be negative has none, and a
+    corner of less than about 0.06 degrees counts as one of that, so that slivers and faces without
+    area do no harm.
+
+    Args:
+        vertices: (B, V, 3).
+        topology: Of the same mesh.
+        weights: ``"uniform"`` or ``"cotangent"``.
+        reduction: ``"mean"`` of the items, or ``"none"``.
+
+    Returns:
+        (1,), or (B,): squared lengths of the Laplacian, summed over vertices.
+
+    Raises:
+        TypeError: If an array is of the wrong kind or type.
+        ValueError: If a shape doesn't fit, or an option is another.
+
+    Source:
+        SoftRas, section 4.1, the Laplacian loss; ``LaplacianLoss(average=True)`` in its code.
+        Desbrun et al., Implicit fairing of irregular meshes, 1999, for the cotangents.
+    """
+    check_choice("weights", weights, ("uniform", "cotangent"))
+    _check(vertices, topology, reduction)
+    if weights == "uniform":
+        neighbours = (topology.edges, topology.edge_weights, topology.inverse_degrees)
+        kernel = laplacian_kernel(dtype_of(vertices))
+        deltas = measure(kernel, tuple(vertices.shape), vertices, *neighbours)
+    else:
+        neighbours = (topology.faces, topology.face_edges, topology.edges)
+        deltas = apply(_CotangentLaplacian(), (vertices, *neighbours))[0]
+    squares = measure(norm_kernel(dtype_of(vertices)), tuple(vertices.shape[:2]), deltas)
+    return sum_items(squares, 1, reduction)
+
+
+def flattening_loss(
+    vertices: Array, topology: MeshTopology, *, reduction: Reduction = "mean"
+) -> Array:
+    r"""Measure how faces fold over their common edges.
+
+    Args:
+        vertices: (B, V, 3).
+        topology: Of the same mesh.
+        reduction: ``"mean"`` of the items, or ``"none"``.
+
+    Returns:
+        (1,), or (B,): :math:`(1 - \cos\theta)^2`, :math:`\theta` the angle between the normals of
+        two faces, summed over edges. Faces without area have no say.
+
+    Raises:
+        TypeError: If an array is of the wrong kind or type.
+        ValueError: If a shape doesn't fit, or ``reduction`` is another.
+
+    Source:
+        SoftRas, section 4.1, the flattening loss; its code, ``FlattenLoss``, leaves out edges.
+    """
+    _check(vertices, topology, reduction)
+    return sum_items(_folds(vertices, topology, squared=True), 1, reduction)
+
+
+def normal_consistency_loss(
+    vertices: Array, topology: MeshTopology, *, reduction: Reduction = "mean"
+) -> Array:
+    r"""Measure how much the normals of adjacent faces differ.
+
+    Args:
+        vertices: (B, V, 3).
+        topology: Of the same mesh.
+        reduction: ``"mean"`` of the items, or ``"none"``.
+
+    Returns:
+        (1,), or (B,): :math:`1 - \cos\theta`, :math:`\theta` the angle between the normals of two
+        faces at an edge, averaged over all such pairs; 0 to 2. Pairs in which a face has no area
+        count as flat.
+
+    Raises:
+        TypeError: If an array is of the wrong kind or type.
+        ValueError: If a shape doesn't fit, or ``reduction`` is another.
+
+    Source:
+        PyTorch3D, ``mesh_normal_consistency``.
+    """
+    _check(vertices, topology, reduction)
+    return mean_items(_folds(vertices, topology, squared=False), reduction)
+
+
+def edge_length_loss(
+    vertices: Array,
+    topology: MeshTopology,
+    target_length: float = 0.0,
+    *,
+    reduction: Reduction = "mean",
+) -> Array:
+    """Measure how far the lengths of edges are from one length.
+
+    Args:
+        vertices: (B, V, 3).
+        topology: Of the same mesh.
+        target_length: The length that edges should have, in the units of the vertices; at least 0.
+        reduction: ``"mean"`` of the items, or ``"none"``.
+
+    Returns:
+        (1,), or (B,): squared differences of lengths, averaged over edges. An edge without length
+        has a say, but no gradient, for it has no direction.
+
+    Raises:
+        TypeError: If an array is of the wrong kind or type, or ``target_length`` no number.
+        ValueError: If a shape doesn't fit, ``target_length`` is negative or not finite, or
+            ``reduction`` is another.
+
+    Source:
+        PyTorch3D, ``mesh_edge_loss``.
+    """
+    check_number("target_length", target_length)
+    if target_length < 0:
+        raise ValueError(f"target_length must be at least 0, got {target_length}")
+    _check(vertices, topology, reduction)
+    shape = (vertices.shape[0], topology.edges.shape[0])
+    kernel = edge_length_kernel(dtype_of(vertices))
+    errors = measure(kernel, shape, vertices, topology.edges, constants=(target_length,))
+    return mean_items(errors, reduction)
+
+
+def color_laplacian_loss(
+    face_colors: Array, topology: MeshTopology, *, reduction: Reduction = "mean"
+) -> Array:
+    """Measure how much the colours of adjacent faces differ.
+
+    Args:
+        face_colors: (B, F, C), one colour per face, or any other numbers.
+        topology: Of the mesh that has these faces.
+        reduction: ``"mean"`` of the items, or ``"none"``.
+
+    Returns:
+        (1,), or (B,): squared differences of the colours of two faces at an edge, summed over
+        channels, averaged over all such pairs.
+
+    Raises:
+        TypeError: If an array is of the wrong kind or type.
+        ValueError: If a shape doesn't fit, or ``reduction`` is another.
+    """
+    check_reduction(reduction)
+    check_array("face_colors", face_colors, ("B", topology.faces.shape[0], "C"))
+    shape = (face_colors.shape[0], topology.face_pairs.shape[0])
+    kernel = color_difference_kernel(dtype_of(face_colors))
+    return mean_items(measure(kernel, shape, face_colors, topology.face_pairs), reduction)
+
+
+def _check(vertices: Array, topology: MeshTopology, reduction: Reduction) -> None:
+    check_reduction(reduction)
+    check_array("vertices", vertices, ("B", "V", 3))
+    shape = (1, vertices.shape[1])
+    check_array("inverse_degrees", topology.inverse_degrees, shape, dtype_of(vertices))
+
+
+def _folds(vertices: Array, topology: MeshTopology, *, squared: bool) -> Array:
+    shape = (vertices.shape[0], topology.hinges.shape[0])
+    return measure(fold_kernel(dtype_of(vertices), squared), shape, vertices, topology.hinges)
+
+
+@dataclass(frozen=True)
+class _CotangentLaplacian:
+    """The Laplacian of vertices, given the faces, the edges opposite corners, and the edges.
+
+    Its weights are found in the forward pass, and are constants in the backward pass.
+    """
+
+    def forward(
+        self, inputs: Sequence[Array], allocate: Allocate
+    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        vertices, faces, face_edges, edges = inputs
+        num_items, num_vertices, _ = vertices.shape
+        dtype: Any = dtype_of(vertices)
+        weights = allocate((num_items, edges.shape[0]), dtype)
+        inverse_sums = allocate((num_items, num_vertices), dtype)
+        cotangent_kernel(dtype)(vertices, faces, face_edges, edges, weights, inverse_sums)
+        deltas = allocate(tuple(vertices.shape), dtype)
+        laplacian_kernel(dtype)(vertices, edges, weights, inverse_sums, deltas)
+        return (deltas,), (weights, inverse_sums)
+
+    def backward(
+        self,
+        inputs: Sequence[Array],
+        outputs: Sequence[Array],
+        saved: Sequence[Array],
+        allocate: Allocate,
+    ) -> None:
+        vertices, _, _, edges = inputs
+        laplacian_kernel(dtype_of(vertices)).grad(vertices, edges, *saved, outputs[0])

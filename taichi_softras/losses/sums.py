@@ -1,0 +1,102 @@
+"""From what a kernel measured to a loss: sums and means, over items, views and terms."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import taichi as ti
+
+from taichi_softras.bridges import apply, dtype_of
+from taichi_softras.checks import check_array
+from taichi_softras.kernels.sums import scaled_sum_kernel, weighted_kernel
+from taichi_softras.operators import Allocate, Array, KernelOperator, Shape
+from taichi_softras.runtime import LAUNCH_LOCK
+from taichi_softras.settings import check_choice
+
+Reduction = Literal["mean", "none"]
+"""What becomes of the losses of items: their mean, (1,), or nothing, (B,)."""
+
+
+def check_reduction(reduction: Reduction) -> None:
+    """Refuse what is no `Reduction`.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    check_choice("reduction", reduction, ("mean", "none"))
+
+
+def measure(
+    kernel: Callable[..., None], shape: Shape, *inputs: Array, constants: tuple[float, ...] = ()
+) -> Array:
+    """Run a kernel of the first input's type that has one output."""
+    operator = KernelOperator(kernel, dtype_of(inputs[0]), (shape,), constants)
+    return apply(operator, inputs)[0]
+
+
+def sum_items(values: Array, scale: float, reduction: Reduction) -> Array:
+    """Add up the values (B, K) of each item, times ``scale``, and reduce: (1,) or (B,)."""
+    num_items = values.shape[0]
+    shape = (num_items,) if reduction == "none" else (1,)
+    if reduction == "mean":
+        scale /= max(num_items, 1)
+    return measure(scaled_sum_kernel(dtype_of(values)), shape, values, constants=(scale,))
+
+
+def mean_items(values: Array, reduction: Reduction) -> Array:
+    """Average the values (B, K) of each item, and reduce: (1,) or (B,). None have the mean 0."""
+    return sum_items(values, 1 / max(values.shape[1], 1), reduction)
+
+
+def add_losses(losses: Sequence[Array], weight: float = 1.0) -> Array:
+    """Add up losses of one shape, times ``weight``."""
+    return apply(_AddOperator(weight), losses)[0]
+
+
+def add_to_loss(loss: ti.Ndarray, term: ti.Ndarray, weight: float = 1.0) -> None:
+    """Add a term to the loss of a ``ti.ad.Tape``: ``loss += weight * term``, recorded.
+
+    For Taichi programs: a tape's loss is made before it is entered. In PyTorch, write the sum.
+
+    Args:
+        loss: (1,), the loss that the tape was given.
+        term: (1,), what one of the functions here returned.
+        weight: How much the term counts.
+
+    Raises:
+        TypeError: If an array is no ``ti.ndarray``, or of another type.
+        ValueError: If a shape doesn't fit.
+    """
+    for name, array in (("loss", loss), ("term", term)):
+        if not isinstance(array, ti.Ndarray):
+            raise TypeError(f"{name} must be a ti.ndarray, got {type(array).__name__}")
+        check_array(name, array, (1,), dtype_of(loss))
+    with LAUNCH_LOCK:
+        weighted_kernel(dtype_of(loss))(term, weight, loss)
+
+
+@dataclass(frozen=True)
+class _AddOperator:
+    """Adds up arrays (N,) of one type, times a weight."""
+
+    weight: float
+
+    def forward(
+        self, inputs: Sequence[Array], allocate: Allocate
+    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        dtype: Any = dtype_of(inputs[0])
+        total = allocate(tuple(inputs[0].shape), dtype)
+        for term in inputs:
+            weighted_kernel(dtype)(term, self.weight, total)
+        return (total,), ()
+
+    def backward(
+        self,
+        inputs: Sequence[Array],
+        outputs: Sequence[Array],
+        saved: Sequence[Array],
+        allocate: Allocate,
+    ) -> None:
+        for term in inputs:
+            if term.grad is not None:
+                weighted_kernel(dtype_of(term)).grad(term, self.weight, outputs[0])
