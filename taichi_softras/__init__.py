@@ -92,7 +92,9 @@ from taichi_softras.materials import Material as Material
 from taichi_softras.mesh_files import read_mesh as read_mesh
 from taichi_softras.mesh_files import write_mesh as write_mesh
 from taichi_softras.meshes import Mesh as Mesh
+from taichi_softras.meshes import MeshStack as MeshStack
 from taichi_softras.meshes import TextureMaps as TextureMaps
+from taichi_softras.meshes import stack_meshes as stack_meshes
 from taichi_softras.optimizers import Adam as Adam
 from taichi_softras.primitives import cube as cube
 from taichi_softras.primitives import icosphere as icosphere

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -217,12 +217,7 @@ class Mesh:
         Returns:
             Vertices (1, V, 3), faces (F, 3) and colours (1, V, 3).
         """
-        floats = NUMPY_DTYPE[dtype]
-        vertices, colors = (
-            from_numpy(values[None].astype(floats), needs_grad=needs_grad)
-            for values in (self.vertices, self.colors)
-        )
-        return vertices, from_numpy(self.faces), colors
+        return _to_taichi(self.vertices[None], self.faces, self.colors[None], dtype, needs_grad)
 
     def to_torch(
         self, device: str | torch.device = "cpu", dtype: torch.dtype | None = None
@@ -236,13 +231,7 @@ class Mesh:
         Returns:
             Vertices (1, V, 3), faces (F, 3) and colours (1, V, 3).
         """
-        import torch  # only programs that call this need it
-
-        vertices, colors = (
-            torch.tensor(values[None], device=device, dtype=dtype)
-            for values in (self.vertices, self.colors)
-        )
-        return vertices, torch.tensor(self.faces, device=device), colors
+        return _to_torch(self.vertices[None], self.faces, self.colors[None], device, dtype)
 
 
 def _materials(given: Iterable[Material], face_uvs: Any) -> tuple[Material, ...]:
@@ -255,6 +244,90 @@ def _materials(given: Iterable[Material], face_uvs: Any) -> tuple[Material, ...]
                 f"face_uvs must be given for materials with an image, as {material.name!r}"
             )
     return materials
+
+
+@dataclass(frozen=True, eq=False)
+class MeshStack:
+    """Meshes of several sizes, side by side for one call. Made by `stack_meshes`.
+
+    Attributes:
+        vertices: (B, V, 3), V the most that any mesh has; smaller ones repeat their first.
+        faces: (B, F, 3), F likewise; -1 stands for none.
+        colors: (B, V, 3).
+    """
+
+    vertices: NDArray[Any]
+    faces: NDArray[Any]
+    colors: NDArray[Any]
+
+    def to_taichi(
+        self, *, dtype: Any = ti.f32, needs_grad: bool = False
+    ) -> tuple[ti.Ndarray, ti.Ndarray, ti.Ndarray]:
+        """Copy the meshes into Taichi ndarrays; see `Mesh.to_taichi`."""
+        return _to_taichi(self.vertices, self.faces, self.colors, dtype, needs_grad)
+
+    def to_torch(
+        self, device: str | torch.device = "cpu", dtype: torch.dtype | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Copy the meshes into PyTorch tensors; see `Mesh.to_torch`."""
+        return _to_torch(self.vertices, self.faces, self.colors, device, dtype)
+
+
+def stack_meshes(meshes: Sequence[Mesh]) -> MeshStack:
+    """Put meshes of several sizes side by side, to be drawn in one call.
+
+    Example:
+        >>> triangle = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
+        >>> stack_meshes([triangle, triangle]).vertices.shape
+        (2, 3, 3)
+
+    Raises:
+        ValueError: If there are none, or one has no vertices.
+    """
+    if not meshes:
+        raise ValueError("meshes must be at least 1, got none")
+    if not all(mesh.num_vertices for mesh in meshes):
+        raise ValueError("meshes must have vertices, got one without")
+    num_vertices = max(mesh.num_vertices for mesh in meshes)
+    num_faces = max(mesh.num_faces for mesh in meshes)
+    faces = np.full((len(meshes), num_faces, 3), -1, dtype=np.int32)
+    for rows, mesh in zip(faces, meshes):
+        rows[: mesh.num_faces] = mesh.faces
+    vertices, colors = (
+        np.stack(
+            [
+                np.concatenate([x, np.repeat(x[:1], num_vertices - len(x), axis=0)])
+                for x in (getattr(mesh, name) for mesh in meshes)
+            ]
+        )
+        for name in ("vertices", "colors")
+    )
+    return MeshStack(vertices, faces, colors)
+
+
+def _to_taichi(
+    vertices: NDArray[Any], faces: NDArray[Any], colors: NDArray[Any], dtype: Any, needs_grad: bool
+) -> tuple[ti.Ndarray, ti.Ndarray, ti.Ndarray]:
+    floats = NUMPY_DTYPE[dtype]
+    vertex_array, color_array = (
+        from_numpy(values.astype(floats), needs_grad=needs_grad) for values in (vertices, colors)
+    )
+    return vertex_array, from_numpy(faces), color_array
+
+
+def _to_torch(
+    vertices: NDArray[Any],
+    faces: NDArray[Any],
+    colors: NDArray[Any],
+    device: str | torch.device,
+    dtype: torch.dtype | None,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    import torch  # only programs that call this need it
+
+    vertex_tensor, color_tensor = (
+        torch.tensor(values, device=device, dtype=dtype) for values in (vertices, colors)
+    )
+    return vertex_tensor, torch.tensor(faces, device=device), color_tensor
 
 
 def _floats(

@@ -20,6 +20,7 @@ FORWARD_ONLY = {
     "kernels.clipping.find_finite_faces",
     "kernels.clipping.largest_count",
     "kernels.clipping.plan",
+    "kernels.clipping.count_nearer",
     "kernels.face_gradient.count_chunks",
     "kernels.face_gradient.list_chunks",
     "kernels.face_gradient.sum_chunks",
