@@ -2,7 +2,7 @@
 
 Layers, each importing only those below it:
 
-    cli
+    cli, soft_renderer                                  commands; SoftRas's interface
     nn                                                  PyTorch modules
     renderer, conventions                               mesh + camera + light -> image
     rasterizer, cameras, lights, losses, optimizers     functions on arrays

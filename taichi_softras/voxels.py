@@ -76,7 +76,7 @@ def voxelize(
             inside = (points[item].astype(np.float64) - low) * (resolution / (high - low))
             _mark_surface(inside, indices, grid)
         if fill:
-            _fill(grid)
+            fill_enclosed(grid)
     return voxels
 
 
@@ -110,13 +110,11 @@ def voxel_iou(voxels: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
     return iou
 
 
-def _mark_surface(points: NDArray[Any], faces: NDArray[Any], grid: NDArray[np.bool_]) -> None:
-    bytes_of_grid = grid.view(np.uint8)  # of the same memory: Taichi has no type of truth
-    taichi_bridge.unrecorded(lambda: surface_kernel()(points, faces, bytes_of_grid))
+def fill_enclosed(grid: NDArray[np.bool_]) -> None:
+    """Mark the voxels of a grid (X, Y, Z) to which no path leads from its border.
 
-
-def _fill(grid: NDArray[np.bool_]) -> None:
-    """Mark what no path leads to from the border of the grid."""
+    Paths go from side to side of voxels that are not marked.
+    """
     labels, num_labels = ndimage.label(~grid)
     is_outside = np.zeros(num_labels + 1, np.bool_)
     for axis in range(3):
@@ -124,3 +122,8 @@ def _fill(grid: NDArray[np.bool_]) -> None:
             is_outside[np.take(labels, side, axis=axis)] = True
     is_outside[0] = False  # the surface, where it is at the border
     grid[:] = ~is_outside[labels]
+
+
+def _mark_surface(points: NDArray[Any], faces: NDArray[Any], grid: NDArray[np.bool_]) -> None:
+    bytes_of_grid = grid.view(np.uint8)  # of the same memory: Taichi has no type of truth
+    taichi_bridge.unrecorded(lambda: surface_kernel()(points, faces, bytes_of_grid))
