@@ -1,5 +1,6 @@
 """Textures: where faces have their colours from, when not from their corners."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 import taichi as ti
 
-from taichi_softras.bridges import dtype_of, on_host
+from taichi_softras.bridges import array_like, dtype_of, on_host
 from taichi_softras.checks import check_array, check_sizes
 from taichi_softras.operators import Array
 
@@ -80,6 +81,22 @@ class UVTexture:
     texels: Array
     maps: Array | None = None
     face_maps: Array | None = None
+
+    @staticmethod
+    def from_maps(maps: Sequence[np.ndarray], like: Array) -> "UVTexture":
+        """Make a texture of what `Mesh.texture_maps` gives.
+
+        Args:
+            maps: Places of corners (F, 3, 2), texels (T, C), maps (M, 4), and each face's map (F,).
+            like: An array of the framework, device and floating-point type wanted.
+        """
+        face_uvs, texels, sizes, face_maps = maps
+        return UVTexture(
+            array_like(face_uvs[None], like),
+            array_like(texels[None, None], like),
+            array_like(sizes, like, dtype=ti.i32),
+            array_like(face_maps, like, dtype=ti.i32),
+        )
 
     @property
     def num_channels(self) -> int:

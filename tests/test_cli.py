@@ -37,7 +37,7 @@ def test_render_draws_the_mesh_in_the_middle(mesh_path, tmp_path, capsys):
 
 def test_render_softens_with_sigma(mesh_path, tmp_path):
     for name, sigma in (("hard", 1e-6), ("soft", 1e-2)):
-        arguments = ("--silhouette", "--height", 32, "--width", 32, "--sigma", sigma)
+        arguments = ("--show", "silhouette", "--height", 32, "--width", 32, "--sigma", sigma)
         assert run("render", mesh_path, "-o", tmp_path / f"{name}.png", *arguments) == 0
     hard, soft = (iio.imread(tmp_path / f"{name}.png") for name in ("hard", "soft"))
     grey = [((picture > 20) & (picture < 235)).mean() for picture in (hard, soft)]
@@ -73,7 +73,7 @@ def test_render_turns_the_mesh(suffix, mesh_path, tmp_path):
 def test_eye_is_where_the_camera_is(mesh_path, tmp_path):
     # From straight in front, the lit cube is a square.
     output = tmp_path / "cube.png"
-    size = ("--height", 32, "--width", 32, "--silhouette")
+    size = ("--height", 32, "--width", 32, "--show", "silhouette")
     assert run("render", mesh_path, "-o", output, "--eye", 0, 0, 4, *size) == 0
     covered = iio.imread(output) > 127
     rows, cols = covered.any(axis=1).sum(), covered.any(axis=0).sum()

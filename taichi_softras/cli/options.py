@@ -1,8 +1,9 @@
 """Options that several commands share, and how they become the library's objects."""
 
+import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import tyro
@@ -78,12 +79,20 @@ class SoftnessOptions:
     Attributes:
         sigma: Softness of edges, in squared units of half of the picture's shorter side.
         gamma: Softness of occlusion, in units of the depth range.
-        cull_backfaces: Whether faces turned away from the camera are left out.
+        coverage: How faces cover pixels: by Euclidean or barycentric distance, or hard.
+        alpha: How coverages add up to alpha: by product, sum, or hard.
+        color: How colours are chosen among faces: by a softmax over depth, or the nearest.
+        cull: Which faces are left out by their winding.
+        supersampling: Rows and columns of samples in a pixel.
     """
 
     sigma: float = 1e-5
     gamma: float = 1e-4
-    cull_backfaces: bool = False
+    coverage: Literal["euclidean", "barycentric", "hard"] = "euclidean"
+    alpha: Literal["prod", "sum", "hard"] = "prod"
+    color: Literal["softmax", "hard"] = "softmax"
+    cull: Literal["none", "back", "front"] = "none"
+    supersampling: int = 1
 
 
 PROGRESS_CONSOLE = Console(stderr=True)
@@ -141,9 +150,7 @@ def make_scene(
         width=width,
         near=max(float(distances.min() - MARGIN * radius), 1e-3 * far),
         far=far,
-        sigma=softness.sigma,
-        gamma=softness.gamma,
-        cull="back" if softness.cull_backfaces else "none",
+        **dataclasses.asdict(softness),
     )
     return Scene(eyes=eyes, fov=view.fov, settings=settings)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -26,11 +26,12 @@ from taichi_softras.cli.pictures import (
     write_animation,
     write_picture,
 )
-from taichi_softras.lights import Light
+from taichi_softras.lights import Light, Lighting
 from taichi_softras.mesh_files import read_mesh
 from taichi_softras.meshes import Mesh
 from taichi_softras.renderer import render, render_silhouette
-from taichi_softras.settings import check_integer
+from taichi_softras.settings import RasterizerSettings, check_integer, check_number
+from taichi_softras.textures import UVTexture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,12 @@ class Render:
         output: File to write.
         height: Of the picture, in pixels.
         width: Of the picture, in pixels.
-        silhouette: Draw coverage alone, without colours.
+        show: What to draw: colours, silhouettes, depth (white is near), or normals (in the view
+            frame, as colours).
+        textures: Whether to draw the materials and images that the file has; else their colours at
+            vertices.
+        shading: Where light is evaluated. Textures are lit by face or by fragment.
+        highlights: How strong highlights are, 0 to 1; above 0 at fragments.
         background: Colour behind the mesh: red, green and blue, 0 to 1.
         transparent: Write a PNG with alpha in place of a background.
         frames: How many pictures make a turntable.
@@ -55,7 +61,10 @@ class Render:
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     height: int = 512
     width: int = 512
-    silhouette: bool = False
+    show: Literal["colors", "silhouette", "depth", "normals"] = "colors"
+    textures: bool = True
+    shading: Literal["vertex", "face", "fragment"] = "vertex"
+    highlights: float = 0.0
     background: tuple[float, float, float] = (1.0, 1.0, 1.0)
     transparent: bool = False
     frames: int = 48
@@ -76,12 +85,14 @@ class Render:
         animated = self.output.suffix.lower() in ANIMATIONS
         azimuths = np.arange(self.frames if animated else 1) * 360 / self.frames
         size = self.height, self.width
-        mesh = read_mesh(self.mesh).normalized()
+        check_number("highlights", self.highlights)
+        look = Look(self.show, self.shading, self.highlights)
+        mesh = read_mesh(self.mesh, textures=self.textures).normalized()
         scene = make_scene(mesh, self.view, self.softness, size, azimuths)
         frames = [
             self._finish(image)
             for image in track(
-                draw_frames(mesh, scene, silhouette=self.silhouette),
+                draw_frames(mesh, scene, look),
                 description="Drawing",
                 total=len(azimuths),
                 console=PROGRESS_CONSOLE,
@@ -97,28 +108,59 @@ class Render:
         print(f"wrote {self.output}")
 
     def _finish(self, image: np.ndarray) -> np.ndarray:
-        if self.silhouette or self.transparent:
+        if image.ndim == 2 or self.transparent:
             return image
         return composite(image, self.background)
 
 
-def draw_frames(mesh: Mesh, scene: Scene, *, silhouette: bool = False) -> Iterator[np.ndarray]:
+@dataclass(frozen=True)
+class Look:
+    """What a picture shows; see `Render`."""
+
+    show: str = "colors"
+    shading: str = "vertex"
+    highlights: float = 0.0
+
+    def lighting(self, eye: np.ndarray) -> Lighting:
+        """Light that moves with the camera: from above and to the left of it."""
+        lights = Light(direction=light_direction(eye)).lighting.lights
+        shading = "fragment" if self.highlights > 0 else self.shading
+        return Lighting(lights=lights, specular=(self.highlights,) * 3, shading=shading)
+
+
+def draw_frames(mesh: Mesh, scene: Scene, look: Look = Look()) -> Iterator[np.ndarray]:
     """Draw a mesh from each of a scene's cameras, one after the other.
 
-    The light moves with the camera: it comes from above and to the left of it.
-
     Yields:
-        (H, W, 4), straight RGB and alpha; or (H, W), alpha.
+        (H, W, 4), straight RGB and alpha; or (H, W), alpha, or depth from 1, near, to 0, far.
     """
     vertices, faces, colors = mesh.to_taichi()
+    if mesh.materials:
+        colors = UVTexture.from_maps(mesh.texture_maps(), vertices)
     for i in range(len(scene.eyes)):
-        camera = scene.camera(i, i + 1)
-        if silhouette:
-            image = render_silhouette(vertices, faces, camera, scene.settings)
+        place = (scene.camera(i, i + 1), scene.settings)
+        if look.show == "silhouette":
+            yield render_silhouette(vertices, faces, *place).to_numpy()[0]
+            continue
+        options: dict[str, Any] = {"light": look.lighting(scene.eyes[i])}
+        if look.show == "depth":
+            options = {"depth": True}
+        elif look.show == "normals":
+            options = {"normals": "view"}
+        image = render(vertices, faces, colors, *place, **options).to_numpy()[0]
+        if look.show == "depth":
+            yield _nearness(image[..., 3], scene.settings)
+        elif look.show == "normals":
+            # Towards the viewer is blue, as in normal maps.
+            shown = 0.5 + 0.5 * image[..., 3:6] * (1, 1, -1)
+            yield np.concatenate([shown, image[..., -1:]], axis=-1)
         else:
-            light = Light(direction=light_direction(scene.eyes[i]))
-            image = render(vertices, faces, colors, camera, scene.settings, light=light)
-        yield image.to_numpy()[0]
+            yield image
+
+
+def _nearness(depth: np.ndarray, settings: RasterizerSettings) -> np.ndarray:
+    """Map depths between near and far to 1 to 0, (H, W)."""
+    return np.asarray((settings.far - depth) / (settings.far - settings.near))
 
 
 def light_direction(eye: np.ndarray) -> tuple[float, float, float]:
