@@ -130,6 +130,35 @@ def test_larger_tiles_draw_the_same(height, width, device, rng):
     assert_same(alpha, expected.reshape(alpha.shape))
 
 
+@pytest.mark.parametrize("coverage", ["euclidean", "barycentric", "hard"])
+@pytest.mark.parametrize("alpha", ["prod", "sum"])
+@pytest.mark.parametrize("kind", scenes.KINDS)
+def test_float32_silhouettes_are_close(kind, alpha, coverage, rng):
+    """They are drawn face by face, by sums of integers."""
+    faces = scenes.random_faces(kind, rng, num_items=2)
+    settings = settings_of(40, 36, sigma=1e-2, alpha=alpha, coverage=coverage)
+    found = sr.rasterize_silhouette(faces.float(), settings)
+    assert found.dtype == torch.float32
+    expected = sr.rasterize_silhouette(faces, settings)
+    wrong = (found - expected).abs() > 1e-5
+    assert wrong.double().mean() < 2e-3  # pixels on an edge of hard coverage, if any
+
+
+def test_float32_silhouettes_of_many_faces(rng):
+    """A pile of 20,000 opaque faces: the sum of their terms does not overflow."""
+    faces = scenes.random_faces("covering", rng).float()[:, :1].repeat(1, 20_000, 1, 1)
+    alpha = sr.rasterize_silhouette(faces, settings_of(3, 3, sigma=1e-4))
+    assert (alpha == 1).all()
+    faint = faces.clone()
+    faint[..., 0] += 24.0  # far enough that each covers next to nothing
+    settings = settings_of(3, 3, sigma=40.0, coverage_cutoff=1e-15)
+    expected = sr.rasterize_silhouette(faint.double(), settings)
+    assert 0.01 < expected.min() < expected.max() < 0.99
+    torch.testing.assert_close(
+        sr.rasterize_silhouette(faint, settings).double(), expected, rtol=0, atol=1e-2
+    )
+
+
 def test_float32_is_close(device, rng):
     faces = scenes.random_faces("tilted", rng, num_items=2)
     colors = scenes.random_colors(6, 3, rng)

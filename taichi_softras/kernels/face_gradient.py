@@ -6,8 +6,7 @@ the threads do. It is the adjoint of the sum that `rasterize.surrogate` adds up,
 ``docs/gradient.md`` derives it. `rasterize.surrogate` under Taichi's autodiff is its oracle in the
 tests.
 
-Large faces are cut into chunks of about `CHUNK_PIXELS` pixels, in whole rows, so that no thread
-gets much more than that at a time. The chunks of a face are summed in order.
+Large faces are cut into chunks, see `chunks`; those of a face are summed in order.
 """
 
 import functools
@@ -16,6 +15,7 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.kernels.binning import depth_term
+from taichi_softras.kernels.chunks import first_row_of, last_row_of
 from taichi_softras.kernels.geometry import (
     barycentric,
     clip_barycentric,
@@ -43,9 +43,6 @@ from taichi_softras.kernels.rasterize import (
 from taichi_softras.kernels.textures import map_of, taps_at
 from taichi_softras.kernels.variant import Variant
 
-CHUNK_PIXELS = 1024
-"""Pixels that one thread looks at before it takes the next chunk; or one row, if that is longer."""
-
 SIGMA_COLUMN = 9
 GAMMA_COLUMN = 10
 GEOMETRY_COLUMNS = 11
@@ -61,46 +58,6 @@ def corner_columns(variant: Variant) -> int:
 def num_columns(variant: Variant) -> int:
     """How many sums a chunk has."""
     return GEOMETRY_COLUMNS + 3 * corner_columns(variant)
-
-
-@ti.func
-def rows_per_chunk(boxes: ti.template(), b, f):
-    """How many rows of a face's box make a chunk."""
-    return ti.max(CHUNK_PIXELS // ti.max(boxes[b, f, 3], 1), 1)
-
-
-@ti.func
-def num_chunks(boxes: ti.template(), b, f):
-    """How many chunks, of whole rows, the pixels of a face's box make."""
-    rows = rows_per_chunk(boxes, b, f)
-    return (boxes[b, f, 2] + rows - 1) // rows
-
-
-@functools.cache
-def chunk_kernels() -> SimpleNamespace:
-    """Build the kernels that cut faces into chunks."""
-    integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
-
-    @ti.kernel
-    def count_chunks(
-        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B or 1, F, BOX_SIZE), in
-        counts: integers,  # (B * F,), out
-    ):
-        """Count each face's chunks."""
-        for b, f in ti.ndrange(boxes.shape[0], boxes.shape[1]):
-            counts[b * boxes.shape[1] + f] = num_chunks(boxes, b, f)
-
-    @ti.kernel
-    def list_chunks(
-        starts: integers,  # (B * F + 1,), in
-        chunk_faces: integers,  # (starts[-1],) index of the face among all, out
-    ):
-        """Write which face each chunk is of."""
-        for face in range(starts.shape[0] - 1):
-            for chunk in range(starts[face], starts[face + 1]):
-                chunk_faces[chunk] = face
-
-    return SimpleNamespace(count_chunks=count_chunks, list_chunks=list_chunks)
 
 
 @ti.func
@@ -304,10 +261,8 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
             by_log_sigma = dtype(0.0)
             by_log_gamma = dtype(0.0)
             by_numbers = ti.Matrix([[dtype(0.0)] * max(columns, 1)] * 3)
-            rows = rows_per_chunk(boxes, b_face, f)
-            first_row = boxes[b_face, f, 0] + (chunk - starts[face]) * rows
-            last_row = ti.min(first_row + rows, boxes[b_face, f, 0] + boxes[b_face, f, 2])
-            for row in range(first_row, last_row):
+            first_row = first_row_of(boxes, b_face, f, chunk - starts[face])
+            for row in range(first_row, last_row_of(boxes, b_face, f, first_row)):
                 for col in range(boxes[b_face, f, 1], boxes[b_face, f, 1] + boxes[b_face, f, 3]):
                     by_alpha = dtype(0.0)
                     if with_alpha:

@@ -15,10 +15,10 @@ from taichi_softras.kernels.binning import (
     box_kernel,
     tile_kernels,
 )
+from taichi_softras.kernels.chunks import chunk_kernels
 from taichi_softras.kernels.face_gradient import (
     GAMMA_COLUMN,
     SIGMA_COLUMN,
-    chunk_kernels,
     corner_columns,
     gradient_kernels,
     num_columns,
@@ -27,6 +27,7 @@ from taichi_softras.kernels.face_gradient import (
 from taichi_softras.kernels.lights import LightKinds
 from taichi_softras.kernels.rasterize import rasterizer_kernels
 from taichi_softras.kernels.scan import NUM_CHUNKS, exclusive_scan
+from taichi_softras.kernels.silhouette import silhouette_kernels
 from taichi_softras.kernels.variant import Variant
 from taichi_softras.operators import Allocate, Array
 from taichi_softras.settings import RasterizerSettings
@@ -132,7 +133,6 @@ class RasterizeOperator:
         x = Inputs(*inputs)
         settings = self.settings
         num_rows, num_faces = x.face_vertices.shape[:2]
-        tile_size = choose_tile_size(settings.height, settings.width)
         boxes = allocate((num_rows, num_faces, BOX_SIZE), ti.i32)
         records = allocate((num_rows, num_faces, RECORD_SIZE), self.dtype)
         faces_of_items = allocate((self.num_items,), ti.i32)
@@ -148,10 +148,6 @@ class RasterizeOperator:
             *(x.face_items, int(self.packed), self.num_items),
             *(boxes, records, faces_of_items),
         )
-        starts, entries = list_tile_faces(
-            boxes, self.num_items, settings.height, settings.width, tile_size, allocate
-        )
-
         pixels = (self.num_items, settings.height, settings.width)
         channels = self.channels + self.attribute_channels
         image = allocate((*pixels, channels + 1) if channels else pixels, self.dtype)
@@ -161,15 +157,47 @@ class RasterizeOperator:
         nearest_depth = allocate(softmax_shape, self.dtype)
         weight_sum = allocate(softmax_shape, self.dtype)
         winners = allocate(pixels if channels and is_hard else (1, 1, 1), ti.i32)
-        for p in passes:
+        drawn = (image, nearest_depth, weight_sum, winners)
+        if self._adds_terms:
+            self._add_terms(x.sigma, (boxes, records, faces_of_items), image, allocate)
+        else:
+            self._draw_tiles(x, (boxes, records, faces_of_items), drawn, allocate)
+        return (image,), (boxes, faces_of_items, *drawn[1:])
+
+    def _draw_tiles(
+        self, x: Inputs, faces: Sequence[Array], drawn: Sequence[Array], allocate: Allocate
+    ) -> None:
+        """Draw tile by tile: each pixel looks at the faces that touch its tile."""
+        boxes, records, faces_of_items = faces
+        height, width = self.settings.height, self.settings.width
+        tile_size = choose_tile_size(height, width)
+        starts, entries = list_tile_faces(boxes, self.num_items, height, width, tile_size, allocate)
+        for p in self._passes():
             rasterizer_kernels(self._variant(p)).forward(
                 *(records, self._source(p, x), x.varyings, x.background, x.lighting),
                 *(x.sigma, x.gamma, x.eps, x.face_sources, x.face_maps, x.maps, faces_of_items),
                 *self._numbers(),
                 *(tile_size, starts, entries, p.first_channel, p.first_source),
-                *(image, nearest_depth, weight_sum, winners),
+                *drawn,
             )
-        return (image,), (boxes, faces_of_items, nearest_depth, weight_sum, winners)
+
+    @property
+    def _adds_terms(self) -> bool:
+        """Whether to draw face by face: silhouettes, of a type that is no finer than the sums."""
+        is_silhouette = self.channels + self.attribute_channels == 0
+        opacity = ALPHAS[self.settings.alpha]
+        return is_silhouette and self.dtype == ti.f32 and opacity.from_sum is not None
+
+    def _add_terms(
+        self, sigma: Array, faces: Sequence[Array], image: Array, allocate: Allocate
+    ) -> None:
+        """Draw silhouettes by adding each face's terms up."""
+        boxes, records, faces_of_items = faces
+        kernels = silhouette_kernels(self._variant(next(self._passes())).geometry)
+        starts, chunk_faces = list_chunks(boxes, allocate)
+        sums = allocate(tuple(image.shape), ti.i64)
+        kernels.add_terms(*(records, sigma), *self._numbers(), *(boxes, starts, chunk_faces, sums))
+        kernels.finish(sums, faces_of_items, image)
 
     def backward(
         self,
