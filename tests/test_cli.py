@@ -6,7 +6,6 @@ import pytest
 
 import taichi_softras as sr
 from taichi_softras.cli import gradients, main
-from taichi_softras.cli.bench import CASES, time_case
 from taichi_softras.cli.options import SoftnessOptions, ViewOptions, make_scene
 from taichi_softras.cli.pictures import composite, to_bytes, write_animation
 
@@ -176,12 +175,6 @@ def test_gradients_prints_a_row_per_input(capsys):
     assert run("gradients", "--scenes", 1) == 0
     text = capsys.readouterr().out
     assert all(name in text for name in gradients.INPUTS)
-
-
-def test_bench_times_a_case():
-    forward, both = time_case(CASES[1], runs=1)
-    assert len(forward) == len(both) == 1
-    assert 0 < forward[0] < both[0]
 
 
 def test_scene_holds_the_mesh_in_view_and_depth_range():

@@ -12,12 +12,14 @@ from taichi_softras.cli.fit import Fit
 from taichi_softras.cli.gradients import Gradients
 from taichi_softras.cli.info import Info
 from taichi_softras.cli.render import Render
+from taichi_softras.cli.scaling import Scaling
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "render": Render,
     "fit": Fit,
     "demo": Demo,
     "bench": Bench,
+    "scaling": Scaling,
     "gradients": Gradients,
     "info": Info,
 }

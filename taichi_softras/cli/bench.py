@@ -1,144 +1,169 @@
 """``softras bench``: how long a step of optimisation takes, and how much memory."""
 
-import gc
-import statistics
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from __future__ import annotations
 
-import numpy as np
-import taichi as ti
+import dataclasses
+import json
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
 from rich.console import Console
 from rich.table import Table
 
-from taichi_softras.bridges.taichi_bridge import from_numpy
-from taichi_softras.cameras import LookAtCamera, orbit_eyes, project
 from taichi_softras.cli.info import describe_machine
-from taichi_softras.losses import add_to_loss, image_loss, silhouette_loss
-from taichi_softras.meshes import Mesh
-from taichi_softras.primitives import icosphere, torus
-from taichi_softras.rasterizer import rasterize, rasterize_silhouette
-from taichi_softras.renderer import gather
-from taichi_softras.settings import RasterizerSettings, check_integer
+from taichi_softras.cli.measure import Case, Measurement, Request, in_milliseconds, measure_alone
+from taichi_softras.files import whole_file
+from taichi_softras.runtime import init, is_running, running_arch
+from taichi_softras.settings import check_integer
 
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One row of the table.
-
-    Attributes:
-        name: What it is.
-        make_mesh: Makes the mesh.
-        size: Height and width of the images, in pixels.
-        views: Images drawn at once.
-        sigma: Softness of edges.
-        silhouette: Whether colours are left out.
-    """
-
-    name: str
-    make_mesh: Callable[[], Mesh]
-    size: int
-    views: int
-    sigma: float
-    silhouette: bool = False
-
-
-def _torus(faces_around: int, faces_along: int) -> Callable[[], Mesh]:
-    return lambda: torus(major_segments=faces_around, minor_segments=faces_along)
-
+if TYPE_CHECKING:
+    from taichi_softras.cli.anchors import Anchor, Comparison
 
 CASES = (
-    Case(
-        name="64², 32 views, 5,856 faces", make_mesh=_torus(61, 48), size=64, views=32, sigma=1e-4
-    ),
-    Case(
-        name="64², 64 views, 1,280 faces, silhouettes",
-        make_mesh=lambda: icosphere(3),
-        size=64,
-        views=64,
-        sigma=1e-4,
-        silhouette=True,
-    ),
-    Case(name="256², 5,856 faces", make_mesh=_torus(61, 48), size=256, views=1, sigma=1e-4),
-    Case(name="1024², 5,856 faces", make_mesh=_torus(61, 48), size=1024, views=1, sigma=1e-5),
-    Case(name="512², 501,264 faces", make_mesh=_torus(708, 354), size=512, views=1, sigma=1e-5),
+    Case(size=64, views=32),
+    Case(mesh="sphere", faces=1280, size=64, views=64, silhouette=True),
+    Case(size=256),
+    Case(size=1024, sigma=1e-5),
+    Case(faces=500_000, size=512, sigma=1e-5),
 )
+"""What is timed."""
+
+LIMIT_CASES = CASES[:4]
+"""What is compared with a C++ rasterizer: as large as the batches that people fit meshes with."""
+
+SMALL_CASES = (
+    Case(mesh="sphere", faces=320, size=64, sigma=1e-3),
+    Case(mesh="sphere", faces=320, size=64, sigma=1e-3, silhouette=True),
+    Case(mesh="sphere", faces=1280, size=32),
+)
+"""What is compared with peers: the dense one needs memory of pixels times faces."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """Time the rasterizer, forward, and forward with loss and backward.
+    """Time the rasterizer, forward and backward, each case in a process of its own.
 
     Attributes:
-        runs: Timed runs of each case, after one that compiles. At least 1.
+        runs: Timed runs of each case, after two to warm up. At least 1.
+        arch: What to run on.
+        limit: A folder with a C++ rasterizer of the same formulas for AVX-512 (limit.cpp,
+            build.sh and limit.py, whose functions are `alloc`, `forward` and `backward`), to
+            build and to compare with. Needs PyTorch, and a C++ compiler.
+        against: Peers to compare with: a dense rasterizer in PyTorch, or PyTorch3D.
+        json: A file to write everything to as well.
     """
 
     runs: int = 10
+    arch: Literal["cpu", "cuda"] = "cpu"
+    limit: Path | None = None
+    against: tuple[Literal["torch", "pytorch3d"], ...] = ()
+    json: Path | None = None
 
     def run(self) -> None:
-        """Time every case, and print a table."""
+        """Time every case, and print tables."""
         check_integer("runs", self.runs, at_least=1)
+        start_taichi(self.arch)
         console = Console()
-        for name, value in describe_machine().items():
+        machine = describe_machine()
+        for name, value in machine.items():
             console.print(f"{name}: {value}", highlight=False)
-        table = Table(title="Milliseconds: median (minimum)")
-        for column in ("case", "forward", "forward + backward", "peak memory, MiB"):
-            table.add_column(column, justify="left" if column == "case" else "right")
-        for case in CASES:
-            forward, both = time_case(case, self.runs)
-            peak = f"{peak_memory() / 2**20:.0f}" if peak_memory() else "unknown"
-            table.add_row(case.name, _summary(forward), _summary(both), peak)
-            gc.collect()
-        console.print(table)
-        console.print("Peak memory is the whole process's, so far: Python and Taichi included.")
+        report: dict[str, Any] = {"machine": machine, "runs": self.runs}
+
+        requests = [Request(case=case, runs=self.runs, arch=self.arch) for case in CASES]
+        measurements = [measure_alone(request) for request in requests]
+        console.print(cases_table(CASES, measurements))
+        console.print("Backward includes a loss. Memory is above that of Python and Taichi.")
+        report["cases"] = [
+            {**dataclasses.asdict(case), **dataclasses.asdict(found)}
+            for case, found in zip(CASES, measurements)
+        ]
+        if self.arch == "cpu":
+            report["comparisons"] = {}
+            for name, comparisons in self._comparisons(console):
+                console.print(comparison_table(name, comparisons))
+                report["comparisons"][name] = [dataclasses.asdict(c) for c in comparisons]
+        if self.json is not None:
+            with whole_file(self.json) as unfinished:
+                unfinished.write_text(json.dumps(report, indent=2) + "\n")
+
+    def _comparisons(self, console: Console) -> Iterator[tuple[str, list[Comparison]]]:
+        """Compare with what was asked for; say so of what this machine can't run."""
+        if self.limit is None and not self.against:
+            return
+        from taichi_softras.cli import anchors  # only this needs PyTorch
+
+        if self.limit is not None:
+            try:
+                with anchors.built_limit(self.limit) as limit:
+                    yield "limit", self._compare(limit, LIMIT_CASES)
+            except RuntimeError as error:
+                console.print(f"Not compared with the limit in C++: {error}")
+        for name in self.against:
+            peers: dict[str, type[Anchor]]
+            peers = {"torch": anchors.Dense, "pytorch3d": anchors.PyTorch3D}
+            try:
+                yield name, self._compare(peers[name](), SMALL_CASES)
+            except RuntimeError as error:
+                console.print(f"Not compared with {name}: {error}")
+
+    def _compare(self, anchor: Anchor, cases: Sequence[Case]) -> list[Comparison]:
+        return [anchor.compare(case, self.runs) for case in cases]
 
 
-def time_case(case: Case, runs: int) -> tuple[list[float], list[float]]:
-    """Time a case in seconds: forward alone, then forward, loss and backward."""
-    mesh = case.make_mesh()
-    vertices, faces, _ = mesh.to_taichi()
-    colors = np.random.default_rng(0).random((1, mesh.num_vertices, 3), dtype=np.float32)
-    camera = LookAtCamera(orbit_eyes(2.0, 30.0, list(np.arange(case.views) * 360 / case.views)))
-    corners = gather(project(vertices, camera, 1.0), faces).to_numpy()
-    face_vertices = from_numpy(corners, needs_grad=True)
-    face_colors = from_numpy(gather(from_numpy(colors), faces).to_numpy(), needs_grad=True)
-    settings = RasterizerSettings(height=case.size, width=case.size, sigma=case.sigma)
-    loss = ti.ndarray(ti.f32, 1, needs_grad=True)
+def start_taichi(arch: str) -> None:
+    """Start Taichi on a backend, unless it runs there already.
 
-    def draw() -> ti.Ndarray:
-        if case.silhouette:
-            return rasterize_silhouette(face_vertices, settings)
-        return rasterize(face_vertices, face_colors, settings)
-
-    measure = silhouette_loss if case.silhouette else image_loss
-    target = from_numpy(np.zeros(draw().shape, dtype=np.float32))
-
-    def step() -> None:
-        with ti.ad.Tape(loss=loss):
-            add_to_loss(loss, measure(draw(), target))
-
-    return _time(draw, runs), _time(step, runs)
+    Raises:
+        RuntimeError: If it runs on another.
+    """
+    if not is_running():
+        init(arch)
+    elif (running_arch() == "cuda") != (arch == "cuda"):
+        raise RuntimeError(f"Taichi runs already, on {running_arch()}, not on {arch}")
 
 
-def peak_memory() -> int:
-    """Bytes that this process has had in memory at most; 0 where the system doesn't tell."""
-    try:
-        import resource
-    except ImportError:
-        return 0
-    kibibytes: int = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return kibibytes * 1024
+def cases_table(cases: Sequence[Case], measurements: Sequence[Measurement]) -> Table:
+    """Lay out times, fragments and memory."""
+    table = Table(title="Milliseconds: median (minimum)")
+    columns = ("forward", "backward", "fragments", "million fragments/s", "peak memory, MiB")
+    for column in ("case", *columns):
+        table.add_column(column, justify="left" if column == "case" else "right")
+    for case, found in zip(cases, measurements):
+        rate = found.fragments / statistics.median(found.both)
+        table.add_row(
+            str(case),
+            in_milliseconds(found.forward),
+            in_milliseconds(found.backward),
+            f"{found.fragments / 1e6:.2f} M",
+            f"{rate / 1e6:.1f}",
+            f"{found.memory_bytes / 2**20:.0f}" if found.peak_bytes else "unknown",
+        )
+    return table
 
 
-def _time(run: Callable[[], object], runs: int) -> list[float]:
-    seconds = []
-    for _ in range(runs + 1):
-        start = time.perf_counter()
-        run()
-        ti.sync()
-        seconds.append(time.perf_counter() - start)
-    return seconds[1:]  # the first compiled
-
-
-def _summary(seconds: list[float]) -> str:
-    return f"{statistics.median(seconds) * 1e3:.1f} ({min(seconds) * 1e3:.1f})"
+def comparison_table(name: str, comparisons: Sequence[Comparison]) -> Table:
+    """Lay out our times, another's, and the ratios of the medians."""
+    table = Table(title=f"PyTorch tensors, ours and {name}. Milliseconds: median (minimum)")
+    columns = (
+        *("ours: forward", "forward + backward", f"{name}: forward", "forward + backward"),
+        *("ratio, forward", "ratio, both", "images differ by"),
+    )
+    for column in ("case", *columns):
+        table.add_column(column, justify="left" if column == "case" else "right")
+    for comparison in comparisons:
+        columns_of_times = [
+            [[f for f, _ in times], [f + b for f, b in times]]
+            for times in (comparison.ours, comparison.other)
+        ]
+        ours, other = columns_of_times
+        ratios = [statistics.median(x) / statistics.median(y) for x, y in zip(ours, other)]
+        table.add_row(
+            str(comparison.case),
+            *(in_milliseconds(times) for column in columns_of_times for times in column),
+            *(f"{ratio:.3g}" for ratio in ratios),
+            f"{comparison.difference:.1e}",
+        )
+    return table

@@ -1,0 +1,256 @@
+"""Measurements of one case: times, fragments and memory, each in a process of its own.
+
+`measure_alone` starts such a process, whose `main` takes a `Request` as JSON and prints a
+`Measurement` as JSON. A process of its own has a peak of memory of its own.
+"""
+
+import dataclasses
+import json
+import math
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import taichi as ti
+
+from taichi_softras.bridges import dtype_of
+from taichi_softras.bridges.taichi_bridge import from_numpy
+from taichi_softras.cameras import LookAtCamera, orbit_eyes, project
+from taichi_softras.kernels.fragments import fragment_count_kernel
+from taichi_softras.losses import add_to_loss, image_loss, silhouette_loss
+from taichi_softras.meshes import Mesh
+from taichi_softras.operators import Array
+from taichi_softras.primitives import icosphere, torus
+from taichi_softras.rasterizer import rasterize, rasterize_silhouette
+from taichi_softras.renderer import gather
+from taichi_softras.runtime import LAUNCH_LOCK, init
+from taichi_softras.settings import RasterizerSettings
+
+WARM_UPS = 2
+"""Runs before those that are timed: the first compiles, the second finds memory mapped."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What is drawn.
+
+    Attributes:
+        mesh: Which shape.
+        faces: Of how many faces, about.
+        size: Height and width of the images, in pixels.
+        views: Images drawn at once.
+        sigma: Softness of edges.
+        silhouette: Whether colours are left out.
+    """
+
+    mesh: Literal["torus", "sphere"] = "torus"
+    faces: int = 5856
+    size: int = 256
+    views: int = 1
+    sigma: float = 1e-4
+    silhouette: bool = False
+
+    def __str__(self) -> str:
+        views = f"{self.views} views, " if self.views > 1 else ""
+        kind = "silhouettes" if self.silhouette else "colours"
+        return f"{self.size}², {views}{self.faces:,} faces, {kind}, sigma {self.sigma:g}"
+
+    def make_mesh(self) -> Mesh:
+        """Make a mesh of about as many faces as wanted."""
+        if self.mesh == "sphere":
+            return icosphere(max(round(math.log(self.faces / 20, 4)), 0))
+        along = max(round(math.sqrt(self.faces * 0.4)), 3)
+        return torus(major_segments=max(round(self.faces / 2 / along), 3), minor_segments=along)
+
+    def settings(self, **options: Any) -> RasterizerSettings:
+        """Make the rasterizer's settings."""
+        return RasterizerSettings(height=self.size, width=self.size, sigma=self.sigma, **options)
+
+    def face_arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """Make the corners of all faces, in NDC, and colours: (B, F, 3, 3) and (1, F, 3, 3)."""
+        mesh = self.make_mesh()
+        vertices, faces, _ = mesh.to_taichi()
+        colors = np.random.default_rng(0).random((1, mesh.num_vertices, 3), dtype=np.float32)
+        camera = LookAtCamera(orbit_eyes(2.0, 30.0, list(np.arange(self.views) * 360 / self.views)))
+        corners = gather(project(vertices, camera, 1.0), faces)
+        return corners.to_numpy(), gather(from_numpy(colors), faces).to_numpy()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is measured.
+
+    Attributes:
+        case: What is drawn.
+        runs: How often, after warming up. At least 1.
+        arch: What on: ``"cpu"`` or ``"cuda"``.
+    """
+
+    case: Case
+    runs: int = 10
+    arch: str = "cpu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """What was found.
+
+    Attributes:
+        faces: How many faces the mesh has, really.
+        fragments: Pairs of a pixel and a face that covers it by more than the cut-off.
+        forward: Seconds of each run, for the images.
+        backward: Seconds of each run, for the loss and the gradients.
+        start_bytes: Memory of the process before the first array; 0 if the system doesn't tell.
+        peak_bytes: Most memory that the process had, likewise.
+    """
+
+    faces: int
+    fragments: int
+    forward: list[float]
+    backward: list[float]
+    start_bytes: int
+    peak_bytes: int
+
+    @property
+    def both(self) -> list[float]:
+        """Seconds of each run, forward and backward."""
+        return [f + b for f, b in zip(self.forward, self.backward)]
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory above that of Python and Taichi themselves."""
+        return self.peak_bytes - self.start_bytes
+
+
+def measure(request: Request) -> Measurement:
+    """Measure in this process, which must not have had more memory before.
+
+    Raises:
+        RuntimeError: If Taichi runs already.
+        ValueError: If a setting is out of range.
+    """
+    init(request.arch)
+    case = request.case
+    start_bytes = peak_memory()
+    corners, colors = (from_numpy(array, needs_grad=True) for array in case.face_arrays())
+    settings = case.settings()
+    loss = ti.ndarray(ti.f32, 1, needs_grad=True)
+    target_shape = (1, case.size, case.size, *(() if case.silhouette else (4,)))
+    target = from_numpy(np.zeros(target_shape, dtype=np.float32))
+    compare = silhouette_loss if case.silhouette else image_loss
+
+    def step() -> tuple[float, float]:
+        start = time.perf_counter()
+        with ti.ad.Tape(loss=loss):
+            image = draw(corners, colors, settings, silhouette=case.silhouette)
+            ti.sync()
+            drawn = time.perf_counter()
+            add_to_loss(loss, compare(image, target))
+        ti.sync()
+        return drawn - start, time.perf_counter() - drawn
+
+    seconds = [step() for _ in range(WARM_UPS + request.runs)][WARM_UPS:]
+    peak_bytes = peak_memory()
+    return Measurement(
+        faces=corners.shape[1],
+        fragments=count_fragments(corners, settings),
+        forward=[forward for forward, _ in seconds],
+        backward=[backward for _, backward in seconds],
+        start_bytes=start_bytes,
+        peak_bytes=peak_bytes,
+    )
+
+
+def measure_alone(request: Request) -> Measurement:
+    """Measure in a process of its own.
+
+    Raises:
+        RuntimeError: If it fails, by lack of memory for one.
+    """
+    program = f"from {main.__module__} import main; main()"
+    command = [sys.executable, "-c", program, json.dumps(dataclasses.asdict(request))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        raise RuntimeError(f"measuring {request.case} failed: {reason}")
+    return Measurement(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def draw(corners: Array, colors: Array, settings: RasterizerSettings, *, silhouette: bool) -> Array:
+    """Draw colours or silhouettes."""
+    if silhouette:
+        return rasterize_silhouette(corners, settings)
+    return rasterize(corners, colors, settings)
+
+
+def count_fragments(face_vertices: Array, settings: RasterizerSettings) -> int:
+    """Count pairs of a pixel and a face that covers it by more than the cut-off.
+
+    Args:
+        face_vertices: (B, F, 3, 3), as `rasterize` takes them.
+        settings: Of the rasterizer.
+    """
+    counts = ti.ndarray(ti.i64, (face_vertices.shape[0],))
+    counts.fill(0)
+    cutoff = settings.sigma * math.log(1 / settings.coverage_cutoff - 1)
+    size = (settings.height, settings.width)
+    with LAUNCH_LOCK:
+        kernel = fragment_count_kernel(dtype_of(face_vertices))
+        kernel(face_vertices, cutoff, settings.near, settings.far, *size, counts)
+    return int(counts.to_numpy().sum())
+
+
+def peak_memory() -> int:
+    """Bytes that this process has had in memory at most; 0 where the system doesn't tell."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would count the process that started this one in
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    try:
+        import resource
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024)
+
+
+def interleave(
+    runs: int, *steps: Callable[[int], tuple[float, float]]
+) -> list[list[tuple[float, float]]]:
+    """Time several things in turn, so that what else the machine does befalls all of them.
+
+    Args:
+        runs: How often, after warming up.
+        steps: Each does its part of a run, given its number, and returns seconds forward and
+            backward.
+
+    Returns:
+        What each returned, run by run.
+    """
+    for i in range(WARM_UPS):
+        for step in steps:
+            step(i)
+    seconds: list[list[tuple[float, float]]] = [[] for _ in steps]
+    for i in range(runs):
+        for step, column in zip(steps, seconds):
+            column.append(step(i))
+    return seconds
+
+
+def in_milliseconds(seconds: Sequence[float]) -> str:
+    """Write a median and a minimum."""
+    return f"{statistics.median(seconds) * 1e3:.2f} ({min(seconds) * 1e3:.2f})"
+
+
+def main() -> None:
+    """Measure what the first argument asks for, and print what was found."""
+    fields = json.loads(sys.argv[1])
+    request = Request(**{**fields, "case": Case(**fields["case"])})
+    print(json.dumps(dataclasses.asdict(measure(request))))
