@@ -1,6 +1,6 @@
 """Print what each kernel needs on CUDA: registers, stack, spills. No GPU is needed.
 
-    python tests/cuda/report.py [sm_86 ...]
+    python tests/cuda/report.py [--markdown] [sm_86 ...]
 
 Taichi compiles every kernel to PTX, with a stub in place of the CUDA driver (`stub_libcuda.c`),
 and NVIDIA's ptxas assembles it. That proves that the kernels compile for CUDA, and nothing about
@@ -27,8 +27,19 @@ from rich.console import Console
 from rich.table import Column, Table
 
 HERE = Path(__file__).parent
-ARCHS = ("sm_86", "sm_90")
-COMPUTE_CAPABILITY = "86"  # Taichi 1.7 emits PTX for at most this one, also on newer devices.
+ARCHS = ("sm_80", "sm_86", "sm_90")
+COMPUTE_CAPABILITY = "80"  # PTX for one serves all later ones; Taichi 1.7 emits at most that of 86.
+
+HOT_KERNELS = (
+    "kernels.binning.fill",
+    "kernels.binning.find_boxes",
+    "kernels.binning.sort",
+    "kernels.face_gradient.sum_chunks",
+    "kernels.incidence.gather",
+    "kernels.incidence.gather_backward",
+    "kernels.rasterize.forward",
+)
+"""Kernels that do the work of a step: per pixel, per face, or per corner."""
 
 # Such as surrogate_c93_0_reverse_grad_kernel_1_range_for: the second task of kernel 93's gradient.
 ENTRY_NAME = re.compile(r"\w+_c(?P<number>\d+)_\d+_(?P<grad>reverse_grad_)?kernel_\d+_\w+")
@@ -168,6 +179,42 @@ def table_of(modules: Sequence[Module], needs: dict[str, Sequence[Needs]]) -> Ta
     return table
 
 
+def hot_needs(
+    modules: Sequence[Module], needs: dict[str, Sequence[Needs]], dtype: str = "float32"
+) -> dict[tuple[str, str], dict[str, Needs]]:
+    """Pick the kernels that do the work: what they need, by kernel and first use, then arch."""
+    return {
+        (module.kernel, module.made_by[1]): dict(zip(needs, by_arch))
+        for module, by_arch in zip(modules, zip(*needs.values()))
+        if module.kernel in HOT_KERNELS and module.made_by[0] == dtype
+    }
+
+
+def markdown_of(hot: dict[tuple[str, str], dict[str, Needs]]) -> str:
+    """Lay out what kernels need as a table in Markdown, as the docs have it.
+
+    Uses of a kernel that need the same share a row.
+    """
+    archs = list(next(iter(hot.values())))
+    uses: dict[tuple, list[str]] = {}
+    for (kernel, made_by), by_arch in sorted(hot.items()):
+        uses.setdefault((kernel, *(by_arch[arch] for arch in archs)), []).append(made_by)
+    columns = ("kernel", "used by", *(f"registers, {arch}" for arch in archs))
+    lines = [_markdown_row((*columns, "stack, bytes", "spills, bytes"))]
+    lines.append(_markdown_row(["---"] * (len(columns) + 2)))
+    for (kernel, *needs), made_by in uses.items():
+        stack = max(n.stack for n in needs)
+        spills = max(n.spill_stores + n.spill_loads for n in needs)
+        registers = (n.registers for n in needs)
+        name = kernel.removeprefix("kernels.")
+        lines.append(_markdown_row((name, "; ".join(made_by), *registers, stack, spills)))
+    return "\n".join(lines)
+
+
+def _markdown_row(cells: Iterable[object]) -> str:
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
 def print_table(table: Table) -> None:
     Console(width=150).print(table)
 
@@ -191,11 +238,17 @@ def main(arguments: Iterable[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("archs", nargs="*", default=ARCHS, help="such as sm_86")
+    parser.add_argument(
+        "--markdown", action="store_true", help="print the table of the docs: the hot kernels alone"
+    )
     options = parser.parse_args(arguments)
     with TemporaryDirectory() as folder:
         modules = emit_ptx(Path(folder))
         needs = {arch: assemble(modules, arch) for arch in options.archs}
-    print_table(table_of(modules, needs))
+    if options.markdown:
+        sys.stdout.write(markdown_of(hot_needs(modules, needs)) + "\n")
+    else:
+        print_table(table_of(modules, needs))
 
 
 if __name__ == "__main__":
