@@ -14,7 +14,7 @@ Layers, each importing only those below it:
     primitives, teapot, meshes, mesh_parts, files       mesh data and mesh files
     sparse                                              matrices that arrays are multiplied with
     textures                                            where faces have their colours from
-    checks, arrays                                      of arrays, at the boundary
+    checks, arrays, sharing                             of arrays, at the boundary
     bridges                                             PyTorch's graph; Taichi's tapes
     operators                                           how kernels are called
     edges                                               of meshes, on the host

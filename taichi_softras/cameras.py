@@ -36,6 +36,7 @@ from taichi_softras.kernels.cameras import (
 from taichi_softras.kernels.vertices import finite_kernel, to_ndc_kernel, to_view_kernel
 from taichi_softras.operators import Array, KernelOperator
 from taichi_softras.settings import check_integer
+from taichi_softras.sharing import unshare, unshare_rows
 
 LARGEST_ROTATION_ERROR = 1e-3
 """How far rows of a rotation given as numbers may be from orthonormal: files round them."""
@@ -561,15 +562,18 @@ def _apply_to_points(
 ) -> Array:
     """Run a kernel from points to points, with the mask of those that are finite."""
     dtype = dtype_of(points)
+    num_points = math.prod(points.shape[1:-1])
+    points = unshare(points, num_items)
+    shared = [unshare_rows(array, num_items, num_points) for array in parameters]
     operator = KernelOperator(
         build_kernel(dtype),
         dtype,
         ((num_items, *points.shape[1:]),),
         constants,
         mask_kernel=finite_kernel(dtype),
-        mask_shape=(points.shape[0], math.prod(points.shape[1:-1])),
+        mask_shape=(points.shape[0], num_points),
     )
-    (result,) = apply(operator, (points, *parameters))
+    (result,) = apply(operator, (points, *shared))
     return result
 
 
@@ -646,10 +650,9 @@ def _orbit(
     for name, array in arrays.items():
         check_array(name, array, ("B or 1",), dtype)
     constants = (added_degrees, math.pi / 180)
-    shape = (check_items(**arrays), 3)
-    (eyes,) = apply(
-        KernelOperator(orbit_kernel(dtype), dtype, (shape,), constants), tuple(arrays.values())
-    )
+    num_items = check_items(**arrays)
+    operator = KernelOperator(orbit_kernel(dtype), dtype, ((num_items, 3),), constants)
+    (eyes,) = apply(operator, [unshare(array, num_items) for array in arrays.values()])
     return eyes
 
 
@@ -709,7 +712,7 @@ def _matrices(kernel: Callable[..., None], arrays: Any, like: Array, *constants:
     """Run a kernel that makes a 4 x 4 matrix for each item of its arrays, whose sizes fit."""
     num_items = max(array.shape[0] for array in arrays)
     operator = KernelOperator(kernel, dtype_of(like), ((num_items, 4, 4),), constants)
-    (matrices,) = apply(operator, tuple(arrays))
+    (matrices,) = apply(operator, [unshare(array, num_items) for array in arrays])
     return matrices
 
 

@@ -30,9 +30,11 @@ from taichi_softras.kernels.lights import (
     shade_faces_kernel,
     shade_kernel,
 )
-from taichi_softras.kernels.vertices import finite_kernel, normal_sum_kernel, normalize_kernel
+from taichi_softras.kernels.vertices import normalize_kernel
 from taichi_softras.operators import Array, KernelOperator
+from taichi_softras.operators.incidence import Incidence, NormalSumOperator
 from taichi_softras.operators.lights import PackOperator
+from taichi_softras.sharing import unshare, unshare_rows
 
 SHADINGS = ("vertex", "face", "fragment")
 
@@ -287,16 +289,18 @@ def pack_lighting(lighting: Lighting, like: Array, *, eye: Any = None) -> Array:
         inputs += run if given else [array_like(_side_by_side(run), like)]
     if len(inputs) == 1 and len(inputs[0].shape) == 2:
         return inputs[0]
+    inputs = [unshare(array, num_items) for array in inputs]
     (numbers,) = apply(PackOperator(dtype, num_items), inputs)
     return numbers
 
 
-def vertex_normals(vertices: Array, faces: Array) -> Array:
+def vertex_normals(vertices: Array, faces: Array, *, incidence: Incidence | None = None) -> Array:
     """Average the normals of the faces round each vertex, weighted by their areas.
 
     Args:
         vertices: (B or 1, V, 3), in a right-handed frame.
         faces: (F, 3) or (B or 1, F, 3) integers, counter-clockwise seen from outside.
+        incidence: Of the faces, where the caller has it.
 
     Returns:
         (B, V, 3), of length 1 and pointing outward; 0 for vertices of no face, or whose faces
@@ -311,14 +315,7 @@ def vertex_normals(vertices: Array, faces: Array) -> Array:
     num_items = check_items(vertices=vertices, faces=faces)
     dtype = dtype_of(vertices)
     shapes = ((num_items, *vertices.shape[1:]),)
-    add = KernelOperator(
-        normal_sum_kernel(dtype),
-        dtype,
-        shapes,
-        constants=(faces.shape[-2],),
-        mask_kernel=finite_kernel(dtype),
-        mask_shape=tuple(vertices.shape[:2]),
-    )
+    add = NormalSumOperator(dtype, num_items, incidence or Incidence())
     (sums,) = apply(add, (vertices, faces))
     (normals,) = apply(KernelOperator(normalize_kernel(dtype), dtype, shapes), (sums,))
     return normals
@@ -401,7 +398,8 @@ def shade(
         mask_shape=(num_items, num_vertices),
         mask_inputs=3,
     )
-    (lit,) = apply(operator, (colors, normals, positions, numbers))
+    points = [unshare(array, num_items) for array in (colors, normals, positions)]
+    (lit,) = apply(operator, (*points, unshare_rows(numbers, num_items, num_vertices)))
     return lit
 
 
@@ -440,7 +438,8 @@ def shade_faces(
         mask_shape=(num_items, num_faces),
         mask_inputs=2,
     )
-    (lit,) = apply(operator, (face_colors, face_points, numbers))
+    corners = [unshare(array, num_items) for array in (face_colors, face_points)]
+    (lit,) = apply(operator, (*corners, unshare_rows(numbers, num_items, num_faces)))
     return lit
 
 

@@ -15,7 +15,6 @@ from taichi_softras.clipping import (
     clip_faces,
     count_nearer,
 )
-from taichi_softras.kernels.vertices import gather_kernel
 from taichi_softras.lights import (
     Light,
     Lighting,
@@ -26,7 +25,8 @@ from taichi_softras.lights import (
     shade_faces,
     vertex_normals,
 )
-from taichi_softras.operators import Array, KernelOperator
+from taichi_softras.operators import Array
+from taichi_softras.operators.incidence import GatherOperator, Incidence
 from taichi_softras.rasterizer import FragmentLights, rasterize, rasterize_silhouette
 from taichi_softras.settings import RasterizerSettings, check_choice
 from taichi_softras.textures import SurfaceTexture, Texture, UVTexture
@@ -97,7 +97,7 @@ def render(
     scene = _Scene.place(vertices, faces, camera, settings, clip=clip)
     directions = None
     if light is not None or normals is not None:
-        directions = vertex_normals(vertices, scene.faces)
+        directions = vertex_normals(vertices, scene.faces, incidence=scene.incidence)
     lighting = None if light is None else as_lighting(light)
     lights = None
     if is_texture:
@@ -170,6 +170,7 @@ class _Scene:
         settings: Those of the call, with the camera's kind of rays.
         face_vertices: (B, F', 3, 3), corners in NDC, of faces that may have been cut.
         clipped: How they were cut; None if none was.
+        incidence: Of the faces, for all that is gathered from their vertices.
     """
 
     vertices: Array
@@ -178,6 +179,7 @@ class _Scene:
     settings: RasterizerSettings
     face_vertices: Array
     clipped: ClippedFaces | None
+    incidence: Incidence
 
     @classmethod
     def place(
@@ -195,13 +197,20 @@ class _Scene:
         if settings.orthographic != camera.orthographic:
             settings = replace(settings, orthographic=camera.orthographic)
         points = to_view(vertices, camera)
+        incidence = Incidence()
         clipped = None
         if clip and count_nearer(points, settings.near) > 0:
-            clipped = clip_faces(gather(points, faces), settings.near)
+            corners = gather(points, faces, incidence=incidence)
+            clipped = clip_faces(corners, settings.near)
             face_vertices = view_to_ndc(clipped.points, camera, settings.aspect)
         else:
-            face_vertices = gather(view_to_ndc(points, camera, settings.aspect), faces)
-        return cls(vertices, faces, camera, settings, face_vertices, clipped)
+            ndc = view_to_ndc(points, camera, settings.aspect)
+            face_vertices = gather(ndc, faces, incidence=incidence)
+        return cls(vertices, faces, camera, settings, face_vertices, clipped, incidence)
+
+    def gather(self, values: Array) -> Array:
+        """Take what vertices have to the corners of faces."""
+        return gather(values, self.faces, incidence=self.incidence)
 
     def cut(self, values: Array) -> Array:
         """Give the faces that were cut what the corners of those before have, (B or 1, F, 3, K)."""
@@ -209,7 +218,7 @@ class _Scene:
 
     def corners(self, values: Array) -> Array:
         """Take what vertices have to the corners of faces, and cut it."""
-        return self.cut(gather(values, self.faces))
+        return self.cut(self.gather(values))
 
     def cut_texture(self, texture: Texture) -> Texture:
         """Give the corners that were cut their places in a texture."""
@@ -229,17 +238,17 @@ class _Scene:
         if lighting.shading == "vertex":
             lit = shade(colors, directions, lighting, positions=self.vertices, eye=eye)
             return self.corners(lit)
-        corners, points = gather(colors, self.faces), gather(self.vertices, self.faces)
+        corners, points = self.gather(colors), self.gather(self.vertices)
         return self.cut(shade_faces(corners, points, lighting, eye=eye))
 
     def light_fragments(self, lighting: Lighting, directions: Array) -> FragmentLights:
         """Collect what light on fragments needs."""
-        points = gather(self.vertices, self.faces)
+        points = self.gather(self.vertices)
         if lighting.shading == "face":
             # All of a face has one normal and one place, so that light is the same all over it.
             normals, points = spread_faces(face_normals(points)), spread_means(points)
         else:
-            normals = gather(directions, self.faces)
+            normals = self.gather(directions)
         numbers = pack_lighting(lighting, self.vertices, eye=self.eyes(lighting))
         return FragmentLights(lighting.kinds, numbers, self.cut(normals), self.cut(points))
 
@@ -279,12 +288,13 @@ def _behind_all(background: Any, channels: int, behind: list[float]) -> Any:
     return [*numbers.tolist(), *behind]
 
 
-def gather(values: Array, faces: Array) -> Array:
+def gather(values: Array, faces: Array, *, incidence: Incidence | None = None) -> Array:
     """Copy what vertices have to the corners of faces.
 
     Args:
         values: (B or 1, V, K).
         faces: (F, 3) or (B or 1, F, 3).
+        incidence: Of the faces, where the caller has it.
 
     Returns:
         (B, F, 3, K).
@@ -292,7 +302,6 @@ def gather(values: Array, faces: Array) -> Array:
     check_array("values", values, ("B or 1", "V", "K"))
     faces = check_faces(faces, num_vertices=values.shape[1])
     num_items = check_items(values=values, faces=faces)
-    dtype = dtype_of(values)
-    shape = (num_items, faces.shape[-2], 3, values.shape[2])
-    (corners,) = apply(KernelOperator(gather_kernel(dtype), dtype, (shape,)), (values, faces))
+    operator = GatherOperator(dtype_of(values), num_items, incidence or Incidence())
+    (corners,) = apply(operator, (values, faces))
     return corners

@@ -48,6 +48,13 @@ def device_of(array: Array) -> str | None:
     return _torch_bridge().check_device(array) if is_tensor(array) else None
 
 
+def wants_grad(array: Array) -> bool:
+    """Tell whether what is computed from an array now may be differentiated by it."""
+    if isinstance(array, ti.Ndarray):
+        return array.grad is not None
+    return bool(_torch_bridge().wants_grad(array))
+
+
 def apply(operator: Operator, inputs: Sequence[Array]) -> tuple[Array, ...]:
     """Run an operator, and have it recorded for the backward pass.
 

@@ -42,6 +42,11 @@ def check_device(tensor: torch.Tensor) -> str:
     return device.type
 
 
+def wants_grad(tensor: torch.Tensor) -> bool:
+    """See `bridges.wants_grad`."""
+    return tensor.requires_grad and torch.is_grad_enabled()
+
+
 def from_numpy(numbers: np.ndarray, device: torch.device) -> torch.Tensor:
     """Copy a NumPy array to a device."""
     return torch.tensor(numbers, device=device)

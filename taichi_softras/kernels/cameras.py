@@ -9,6 +9,7 @@ import functools
 import taichi as ti
 
 from taichi_softras.kernels.geometry import SMALLEST_DEPTH, inverse, item_of
+from taichi_softras.kernels.sharing import copy_of
 from taichi_softras.kernels.vertices import (
     SMALLEST_NORMAL_SQ,
     add_to_point,
@@ -196,19 +197,19 @@ def distort_kernel(dtype):
     @ti.kernel
     def distort(
         points: points_type,  # (B or 1, V, 3) or (B or 1, F, 3, 3) view, in
-        coefficients: ti.types.ndarray(dtype=dtype, ndim=2),  # (B or 1, 5) k1 k2 p1 p2 k3, in
+        coefficients: ti.types.ndarray(dtype=dtype, ndim=2),  # (B or 1 or B * points, 5), in
         finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, V) or (B or 1, F * 3), in
         num_points: ti.i32,
         distorted: points_type,  # (B, V, 3) or (B, F, 3, 3) view, accumulated
     ):
-        """Apply OpenCV's polynomials to x / z and y / z; y is down in them.
+        """Apply OpenCV's polynomials, of k1, k2, p1, p2 and k3, to x / z and y / z; y is down.
 
         Points that are not finite or not in front of the camera stay as they are.
         """
         for b, v in ti.ndrange(distorted.shape[0], num_points):
             point = point_of(points, b, v)
             if is_marked(finite, b, v) and point[2] > ti.cast(SMALLEST_DEPTH, dtype):
-                b_lens = ti.min(b, coefficients.shape[0] - 1)
+                b_lens = copy_of(coefficients, b, distorted.shape[0], v)
                 k1 = coefficients[b_lens, 0]
                 k2 = coefficients[b_lens, 1]
                 p1 = coefficients[b_lens, 2]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import taichi as ti
 
 from taichi_softras.kernels.geometry import inverse, is_finite
+from taichi_softras.kernels.sharing import copy_of
 from taichi_softras.kernels.vertices import (
     SMALLEST_NORMAL_SQ,
     face_normal,
@@ -280,7 +281,7 @@ def shade_kernel(kinds, dtype):
         colors: array3,  # (B or 1, V, 3), in
         normals: array3,  # (B or 1, V, 3) world, in
         positions: array3,  # (B or 1, V, 3) world, in
-        numbers: ti.types.ndarray(dtype=dtype, ndim=2),  # (B or 1, N) of the lights, in
+        numbers: ti.types.ndarray(dtype=dtype, ndim=2),  # (B or 1 or B * V, N) of the lights, in
         finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B, V), in
         lit: array3,  # (B, V, 3), accumulated
     ):
@@ -294,7 +295,8 @@ def shade_kernel(kinds, dtype):
             normal = point_of(normals, b, v)
             position = point_of(positions, b, v)
             if is_marked(finite, b, v):
-                result = shade_point(numbers, b, color, normal, position)
+                b_light = copy_of(numbers, b, lit.shape[0], v)
+                result = shade_point(numbers, b_light, color, normal, position)
                 for c in ti.static(range(3)):
                     lit[b, v, c] += result[c]
             else:
@@ -314,24 +316,27 @@ def shade_faces_kernel(kinds, dtype):
     def shade_faces(
         face_colors: array4,  # (B or 1, F, 3, 3), in
         face_points: array4,  # (B or 1, F, 3, 3) world, in
-        numbers: ti.types.ndarray(dtype=dtype, ndim=2),  # (B or 1, N) of the lights, in
+        numbers: ti.types.ndarray(dtype=dtype, ndim=2),  # (B or 1 or B * F, N) of the lights, in
         finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B, F), in
         lit: array4,  # (B, F, 3, 3), accumulated
     ):
         """Light each corner by its face's normal, at the face's centroid; see `shade_kernel`."""
-        for b, f, k in ti.ndrange(lit.shape[0], lit.shape[1], 3):
-            color = corner_of_face(face_colors, b, f, k)
-            p = corner_of_face(face_points, b, f, 0)
-            q = corner_of_face(face_points, b, f, 1)
-            r = corner_of_face(face_points, b, f, 2)
-            if is_marked(finite, b, f):
-                centroid = (p + q + r) * dtype(THIRD)
-                result = shade_point(numbers, b, color, face_normal(p, q, r), centroid)
-                for c in ti.static(range(3)):
-                    lit[b, f, k, c] += result[c]
-            else:
-                for c in ti.static(range(3)):
-                    lit[b, f, k, c] += color[c] + p[c] + q[c] + r[c]
+        for b, f in ti.ndrange(lit.shape[0], lit.shape[1]):
+            # By one thread: the gradients of all three corners go to the same points.
+            for k in range(3):
+                color = corner_of_face(face_colors, b, f, k)
+                p = corner_of_face(face_points, b, f, 0)
+                q = corner_of_face(face_points, b, f, 1)
+                r = corner_of_face(face_points, b, f, 2)
+                if is_marked(finite, b, f):
+                    centroid = (p + q + r) * dtype(THIRD)
+                    b_light = copy_of(numbers, b, lit.shape[0], f)
+                    result = shade_point(numbers, b_light, color, face_normal(p, q, r), centroid)
+                    for c in ti.static(range(3)):
+                        lit[b, f, k, c] += result[c]
+                else:
+                    for c in ti.static(range(3)):
+                        lit[b, f, k, c] += color[c] + p[c] + q[c] + r[c]
 
     return shade_faces
 

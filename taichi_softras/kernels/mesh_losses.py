@@ -18,6 +18,12 @@ SMALLEST_WEIGHT = 2.0**-40
 
 
 @ti.func
+def corner_point(corners: ti.template(), b, r, k: ti.template()):
+    """Load the place of one corner of a row, such as an edge."""
+    return ti.Vector([corners[b, r, k, 0], corners[b, r, k, 1], corners[b, r, k, 2]])
+
+
+@ti.func
 def distance_of(difference, dtype: ti.template()):
     """Length of a vector; where it is 0, so is its gradient."""
     length_sq = difference.norm_sqr()
@@ -26,52 +32,28 @@ def distance_of(difference, dtype: ti.template()):
 
 
 @functools.cache
-def laplacian_kernel(dtype):
-    """Build the kernel that compares vertices with the mean of their neighbours."""
-    array2 = ti.types.ndarray(dtype=dtype, ndim=2)
-    array3 = ti.types.ndarray(dtype=dtype, ndim=3)
-
-    @ti.kernel
-    def laplacian(
-        vertices: array3,  # (B, V, 3), in
-        edges: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (E, 2), in
-        weights: array2,  # (B or 1, E), in
-        inverse_sums: array2,  # (B or 1, V) of the weights of a vertex's edges, 0 if isolated, in
-        deltas: array3,  # (B, V, 3), accumulated
-    ):
-        """Subtract the weighted mean of the neighbours from each vertex; isolated ones give 0."""
-        for b, v, c in ti.ndrange(vertices.shape[0], vertices.shape[1], 3):
-            if inverse_sums[ti.min(b, inverse_sums.shape[0] - 1), v] > 0:
-                deltas[b, v, c] += vertices[b, v, c]
-        for b, e, c in ti.ndrange(vertices.shape[0], edges.shape[0], 3):
-            i = edges[e, 0]
-            j = edges[e, 1]
-            weight = weights[ti.min(b, weights.shape[0] - 1), e]
-            b_sum = ti.min(b, inverse_sums.shape[0] - 1)
-            deltas[b, i, c] -= vertices[b, j, c] * weight * inverse_sums[b_sum, i]
-            deltas[b, j, c] -= vertices[b, i, c] * weight * inverse_sums[b_sum, j]
-
-    return laplacian
-
-
-@functools.cache
 def cotangent_kernel(dtype):
     """Build the kernel that weighs edges by the angles opposite them. Not differentiable."""
+    integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
     array2 = ti.types.ndarray(dtype=dtype, ndim=2)
 
     @ti.kernel
     def weigh_by_cotangents(
         vertices: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, V, 3), in
         faces: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (F, 3), in
-        face_edges: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (F, 3) opposite each corner, in
-        edges: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (E, 2), in
-        weights: array2,  # (B, E), zeros, out
-        inverse_sums: array2,  # (B, V), zeros, out
+        side_starts: integers,  # (E + 1,), in
+        sides: integers,  # (side_starts[-1] at least,) corners 3 f + k opposite each edge, in
+        end_starts: integers,  # (V + 1,), in
+        ends: integers,  # (end_starts[-1] at least,) ends 2 e + i at each vertex, in
+        weights: array2,  # (B, E), out
+        inverse_sums: array2,  # (B, V), out
     ):
         """Add up cotangents of angles opposite each edge, cut off at 0; sum at vertices."""
-        for b, f in ti.ndrange(vertices.shape[0], faces.shape[0]):
-            for k in ti.static(range(3)):
-                edge = face_edges[f, k]
+        for b, e in ti.ndrange(weights.shape[0], weights.shape[1]):
+            total = dtype(0.0)
+            for slot in range(side_starts[e], side_starts[e + 1]):
+                f = sides[slot] // 3
+                k = sides[slot] % 3
                 corner = point_of(vertices, b, faces[f, k])
                 left = point_of(vertices, b, faces[f, (k + 1) % 3]) - corner
                 right = point_of(vertices, b, faces[f, (k + 2) % 3]) - corner
@@ -80,14 +62,12 @@ def cotangent_kernel(dtype):
                     ti.abs(along) * ti.cast(SMALLEST_TANGENT, dtype),
                     ti.cast(SMALLEST_NORMAL_SQ, dtype),
                 )
-                if edge >= 0:
-                    weights[b, edge] += along / ti.max(left.cross(right).norm(), smallest)
-        for b, e in ti.ndrange(weights.shape[0], weights.shape[1]):
-            weights[b, e] = ti.max(weights[b, e], 0)
-            inverse_sums[b, edges[e, 0]] += weights[b, e]
-            inverse_sums[b, edges[e, 1]] += weights[b, e]
+                total += along / ti.max(left.cross(right).norm(), smallest)
+            weights[b, e] = ti.max(total, 0)
         for b, v in ti.ndrange(inverse_sums.shape[0], inverse_sums.shape[1]):
-            total = inverse_sums[b, v]
+            total = dtype(0.0)
+            for slot in range(end_starts[v], end_starts[v + 1]):
+                total += weights[b, ends[slot] // 2]
             smallest = ti.cast(SMALLEST_WEIGHT, dtype)
             inverse_sums[b, v] = ti.select(
                 total > smallest, inverse(ti.max(total, smallest), dtype), 0
@@ -118,17 +98,16 @@ def fold_kernel(dtype, squared: bool):
 
     @ti.kernel
     def fold(
-        vertices: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, V, 3), in
-        hinges: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (K, 4) edge, then opposite corners, in
+        corners: ti.types.ndarray(dtype=dtype, ndim=4),  # (B, K, 4, 3) of the hinges, in
         folds: ti.types.ndarray(dtype=dtype, ndim=2),  # (B, K), accumulated
     ):
         """Take one minus the cosine of the angle between the normals of two adjacent faces."""
         for b, e in ti.ndrange(folds.shape[0], folds.shape[1]):
-            origin = point_of(vertices, b, hinges[e, 0])
-            edge = point_of(vertices, b, hinges[e, 1]) - origin
+            origin = corner_point(corners, b, e, 0)
+            edge = corner_point(corners, b, e, 1) - origin
             smallest = ti.cast(SMALLEST_NORMAL_SQ, dtype)
-            left = unit(edge.cross(point_of(vertices, b, hinges[e, 2]) - origin), smallest)
-            right = unit((point_of(vertices, b, hinges[e, 3]) - origin).cross(edge), smallest)
+            left = unit(edge.cross(corner_point(corners, b, e, 2) - origin), smallest)
+            right = unit((corner_point(corners, b, e, 3) - origin).cross(edge), smallest)
             bend = 1 - left.dot(right)
             # A face without area has no normal, and no say.
             if left.norm_sqr() * right.norm_sqr() > 0:
@@ -146,14 +125,13 @@ def edge_length_kernel(dtype):
 
     @ti.kernel
     def edge_length(
-        vertices: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, V, 3), in
-        edges: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (E, 2), in
+        ends: ti.types.ndarray(dtype=dtype, ndim=4),  # (B, E, 2, 3) of the edges, in
         target: dtype,
         errors: ti.types.ndarray(dtype=dtype, ndim=2),  # (B, E), accumulated
     ):
         """Square the difference of each edge's length from the target."""
         for b, e in ti.ndrange(errors.shape[0], errors.shape[1]):
-            along = point_of(vertices, b, edges[e, 1]) - point_of(vertices, b, edges[e, 0])
+            along = corner_point(ends, b, e, 1) - corner_point(ends, b, e, 0)
             error = distance_of(along, dtype) - target
             errors[b, e] += error * error
 
@@ -166,16 +144,13 @@ def color_difference_kernel(dtype):
 
     @ti.kernel
     def color_difference(
-        face_colors: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, F, C), in
-        face_pairs: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (K, 2), in
+        pair_colors: ti.types.ndarray(dtype=dtype, ndim=4),  # (B, K, 2, C), in
         differences: ti.types.ndarray(dtype=dtype, ndim=2),  # (B, K), accumulated
     ):
         """Square the difference of colours, summed over channels."""
         for b, e in ti.ndrange(differences.shape[0], differences.shape[1]):
-            for c in range(face_colors.shape[2]):
-                difference = (
-                    face_colors[b, face_pairs[e, 0], c] - face_colors[b, face_pairs[e, 1], c]
-                )
+            for c in range(pair_colors.shape[3]):
+                difference = pair_colors[b, e, 0, c] - pair_colors[b, e, 1, c]
                 differences[b, e] += difference * difference
 
     return color_difference
@@ -189,13 +164,14 @@ def point_distance_kernel(dtype, squared: bool):
     @ti.kernel
     def point_distance(
         points: array3,  # (B or 1, N, 3), in
-        others: array3,  # (B or 1, M, 3), in
-        nearest: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B, N) which other, in
+        nearest: ti.types.ndarray(
+            dtype=dtype, ndim=4
+        ),  # (B, N, 1, 3) the nearest other of each, in
         distances: ti.types.ndarray(dtype=dtype, ndim=2),  # (B, N), accumulated
     ):
         """Take the distance of each point, squared or not."""
         for b, n in ti.ndrange(distances.shape[0], distances.shape[1]):
-            offset = point_of(points, b, n) - point_of(others, b, nearest[b, n])
+            offset = point_of(points, b, n) - corner_point(nearest, b, n, 0)
             if ti.static(squared):
                 distances[b, n] += offset.norm_sqr()
             else:

@@ -1,4 +1,4 @@
-"""The vertex stage: world to view to NDC, vertices to face corners, and normals.
+"""The vertex stage: world to view to NDC, and normals.
 
 Every kernel here adds to outputs that start as zeros, and is differentiated by Taichi, but for
 `finite_kernel`. Vertices that are not finite take no part: in the view frame they stay as they are,
@@ -6,7 +6,8 @@ in NDC they are zero, at the depth of the camera itself, so that the rasterizer 
 out, and no gradient meets a NaN.
 
 Where a kernel says "points" they are vertices, (B, V, 3), or corners of faces, (B, F, 3, 3), whose
-corner ``k`` of face ``f`` is point ``3 f + k``.
+corner ``k`` of face ``f`` is point ``3 f + k``. What all points of an item share may come in a copy
+for each: see `sharing`.
 """
 
 import functools
@@ -14,6 +15,7 @@ import functools
 import taichi as ti
 
 from taichi_softras.kernels.geometry import is_finite
+from taichi_softras.kernels.sharing import copy_of
 
 SMALLEST_W = 2.0**-40
 """Homogeneous coordinate under which a vertex counts as in the plane of the camera."""
@@ -111,7 +113,7 @@ def to_view_kernel(dtype, w=1):
     @ti.kernel
     def to_view(
         vertices: array3,  # (B or 1, V, 3) world, in
-        view: array3,  # (B or 1, 4, 4) world to view, in; its last row is not used
+        view: array3,  # (B or 1 or B * V, 4, 4) world to view, in; its last row is not used
         finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, V), in
         points: array3,  # (B, V, 3) view, accumulated
     ):
@@ -120,8 +122,9 @@ def to_view_kernel(dtype, w=1):
             world = point_of(vertices, b, v)
             if is_marked(finite, b, v):
                 point = homogeneous(world, w, dtype)
+                b_view = copy_of(view, b, points.shape[0], v)
                 for c in ti.static(range(3)):
-                    points[b, v, c] += row_dot(view, b, c, point)
+                    points[b, v, c] += row_dot(view, b_view, c, point)
             else:
                 add_to_point(points, b, v, world)
 
@@ -136,87 +139,35 @@ def to_ndc_kernel(dtype):
     @ti.kernel
     def to_ndc(
         points: points_type,  # (B or 1, V, 3) or (B or 1, F, 3, 3) view, in
-        projection: ti.types.ndarray(dtype=dtype, ndim=3),  # (B or 1, 4, 4) view to clip, in
+        projection: ti.types.ndarray(dtype=dtype, ndim=3),  # (B or 1 or B * points, 4, 4), in
         finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, V) or (B or 1, F * 3), in
         num_points: ti.i32,
         ndc: points_type,  # (B, V, 3) or (B, F, 3, 3) NDC x y, depth, accumulated
     ):
         """Project points: x and y are divided by w, the third coordinate is still the depth.
 
-        The third row of the projection is not used.
+        The third row of the projection, from the view frame to clip coordinates, is not used.
         """
         for b, v in ti.ndrange(ndc.shape[0], num_points):
             if is_marked(finite, b, v):
                 seen = homogeneous(point_of(points, b, v), 1, dtype)
-                w = row_dot(projection, b, 3, seen)
+                b_lens = copy_of(projection, b, ndc.shape[0], v)
+                w = row_dot(projection, b_lens, 3, seen)
                 # Where w is 0 the depth is too, and the face is not drawn; what matters is that
                 # neither it nor its gradient is divided by 0.
                 smallest = ti.cast(SMALLEST_W, dtype)
                 w = ti.select(ti.abs(w) < smallest, smallest, w)
-                x = row_dot(projection, b, 0, seen) / w
-                y = row_dot(projection, b, 1, seen) / w
+                x = row_dot(projection, b_lens, 0, seen) / w
+                y = row_dot(projection, b_lens, 1, seen) / w
                 add_to_point(ndc, b, v, ti.Vector([x, y, seen[2]]))
 
     return to_ndc
-
-
-@functools.cache
-def gather_kernel(dtype):
-    """Build the kernel that copies what vertices have to the corners of faces."""
-
-    @ti.kernel
-    def gather(
-        values: ti.types.ndarray(dtype=dtype, ndim=3),  # (B or 1, V, K), in
-        faces: ti.types.ndarray(dtype=ti.i32),  # (F, 3) or (B or 1, F, 3), in
-        corners: ti.types.ndarray(dtype=dtype, ndim=4),  # (B, F, 3, K), accumulated
-    ):
-        """Copy; a corner whose index is out of range stays zero."""
-        for b, f, k, c in ti.ndrange(
-            corners.shape[0], corners.shape[1], corners.shape[2], corners.shape[3]
-        ):
-            v = corner_index(faces, b, f, k)
-            if v >= 0 and v < values.shape[1]:
-                corners[b, f, k, c] += values[ti.min(b, values.shape[0] - 1), v, c]
-
-    return gather
 
 
 @ti.func
 def face_normal(p, q, r):
     """Normal of a face, twice its area long: outward if it is counter-clockwise from outside."""
     return (q - p).cross(r - p)
-
-
-@functools.cache
-def normal_sum_kernel(dtype):
-    """Build the kernel that adds face normals up at vertices."""
-    array3 = ti.types.ndarray(dtype=dtype, ndim=3)
-
-    @ti.kernel
-    def add_face_normals(
-        vertices: array3,  # (B or 1, V, 3) world, in
-        faces: ti.types.ndarray(dtype=ti.i32),  # (F, 3) or (B or 1, F, 3), in
-        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, V), in
-        num_faces: ti.i32,
-        sums: array3,  # (B, V, 3), accumulated
-    ):
-        """Add each face's normal, twice its area long, to its three vertices."""
-        for b, f in ti.ndrange(sums.shape[0], num_faces):
-            i = corner_index(faces, b, f, 0)
-            j = corner_index(faces, b, f, 1)
-            k = corner_index(faces, b, f, 2)
-            if ti.min(i, j, k) >= 0 and ti.max(i, j, k) < vertices.shape[1]:
-                if is_marked(finite, b, i) and is_marked(finite, b, j) and is_marked(finite, b, k):
-                    p = point_of(vertices, b, i)
-                    q = point_of(vertices, b, j)
-                    r = point_of(vertices, b, k)
-                    normal = face_normal(p, q, r)
-                    for c in ti.static(range(3)):
-                        sums[b, i, c] += normal[c]
-                        sums[b, j, c] += normal[c]
-                        sums[b, k, c] += normal[c]
-
-    return add_face_normals
 
 
 @ti.func

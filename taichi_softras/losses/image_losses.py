@@ -19,6 +19,7 @@ from taichi_softras.losses.sums import (
     sum_items,
 )
 from taichi_softras.operators import Array
+from taichi_softras.sharing import unshare
 
 
 def silhouette_loss(alpha: Array, target: Array, *, reduction: Reduction = "mean") -> Array:
@@ -50,6 +51,7 @@ def silhouette_loss(alpha: Array, target: Array, *, reduction: Reduction = "mean
     num_items, *num_views, height, _ = alpha.shape
     shape = (num_items, *num_views) if num_views else (num_items, 1)
     dtype, num_images = dtype_of(alpha), shape[0] * shape[1]
+    target = unshare(target, num_items)
     rows = measure(overlap_kernel(dtype), (num_images, height, 2), alpha, target)
     sums = measure(row_sum_kernel(dtype), (num_images, 2), rows)
     return mean_items(measure(iou_kernel(dtype), shape, sums), reduction)
@@ -116,5 +118,6 @@ def image_loss(image: Array, target: Array, *, reduction: Reduction = "mean") ->
     check_array("target", target, ("B or 1", *image.shape[1:]), dtype_of(image))
     check_sizes("target", target, image.shape)
     num_items, height, width, channels = image.shape
+    target = unshare(target, num_items)
     rows = measure(squared_error_kernel(dtype_of(image)), (num_items, height), image, target)
     return sum_items(rows, 1 / max(height * width * channels, 1), reduction)

@@ -11,7 +11,6 @@ from taichi_softras.kernels.mesh_losses import (
     cotangent_kernel,
     edge_length_kernel,
     fold_kernel,
-    laplacian_kernel,
     norm_kernel,
 )
 from taichi_softras.losses.sums import (
@@ -23,6 +22,7 @@ from taichi_softras.losses.sums import (
 )
 from taichi_softras.losses.topology import MeshTopology
 from taichi_softras.operators import Allocate, Array
+from taichi_softras.operators.incidence import Incidence, LaplacianOperator
 from taichi_softras.settings import check_choice, check_number
 
 LaplacianWeights = Literal["uniform", "cotangent"]
@@ -65,12 +65,12 @@ def laplacian_loss(
     check_choice("weights", weights, ("uniform", "cotangent"))
     _check(vertices, topology, reduction)
     if weights == "uniform":
-        neighbours = (topology.edges, topology.edge_weights, topology.inverse_degrees)
-        kernel = laplacian_kernel(dtype_of(vertices))
-        deltas = measure(kernel, tuple(vertices.shape), vertices, *neighbours)
+        operator = LaplacianOperator(dtype_of(vertices), topology.incidences["edges"])
+        weighted = (topology.edge_weights, topology.inverse_degrees)
+        (deltas,) = apply(operator, (vertices, topology.edges, *weighted))
     else:
         neighbours = (topology.faces, topology.face_edges, topology.edges)
-        deltas = apply(_CotangentLaplacian(), (vertices, *neighbours))[0]
+        deltas = apply(_CotangentLaplacian(topology.incidences), (vertices, *neighbours))[0]
     squares = measure(norm_kernel(dtype_of(vertices)), tuple(vertices.shape[:2]), deltas)
     return sum_items(squares, 1, reduction)
 
@@ -159,7 +159,8 @@ def edge_length_loss(
     _check(vertices, topology, reduction)
     shape = (vertices.shape[0], topology.edges.shape[0])
     kernel = edge_length_kernel(dtype_of(vertices))
-    errors = measure(kernel, shape, vertices, topology.edges, constants=(target_length,))
+    ends = topology.gather("edges", vertices)
+    errors = measure(kernel, shape, ends, constants=(target_length,))
     return mean_items(errors, reduction)
 
 
@@ -185,7 +186,8 @@ def color_laplacian_loss(
     check_array("face_colors", face_colors, ("B", topology.faces.shape[0], "C"))
     shape = (face_colors.shape[0], topology.face_pairs.shape[0])
     kernel = color_difference_kernel(dtype_of(face_colors))
-    return mean_items(measure(kernel, shape, face_colors, topology.face_pairs), reduction)
+    pair_colors = topology.gather("face_pairs", face_colors)
+    return mean_items(measure(kernel, shape, pair_colors), reduction)
 
 
 def _check(vertices: Array, topology: MeshTopology, reduction: Reduction) -> None:
@@ -197,7 +199,8 @@ def _check(vertices: Array, topology: MeshTopology, reduction: Reduction) -> Non
 
 def _folds(vertices: Array, topology: MeshTopology, *, squared: bool) -> Array:
     shape = (vertices.shape[0], topology.hinges.shape[0])
-    return measure(fold_kernel(dtype_of(vertices), squared), shape, vertices, topology.hinges)
+    corners = topology.gather("hinges", vertices)
+    return measure(fold_kernel(dtype_of(vertices), squared), shape, corners)
 
 
 @dataclass(frozen=True)
@@ -207,6 +210,8 @@ class _CotangentLaplacian:
     Its weights are found in the forward pass, and are constants in the backward pass.
     """
 
+    incidences: dict[str, Incidence]
+
     def forward(
         self, inputs: Sequence[Array], allocate: Allocate
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
@@ -215,10 +220,12 @@ class _CotangentLaplacian:
         dtype: Any = dtype_of(vertices)
         weights = allocate((num_items, edges.shape[0]), dtype)
         inverse_sums = allocate((num_items, num_vertices), dtype)
-        cotangent_kernel(dtype)(vertices, faces, face_edges, edges, weights, inverse_sums)
-        deltas = allocate(tuple(vertices.shape), dtype)
-        laplacian_kernel(dtype)(vertices, edges, weights, inverse_sums, deltas)
-        return (deltas,), (weights, inverse_sums)
+        sides = self.incidences["face_edges"].lists(face_edges, edges.shape[0], allocate)
+        ends = self.incidences["edges"].lists(edges, num_vertices, allocate)
+        cotangent_kernel(dtype)(vertices, faces, *sides, *ends, weights, inverse_sums)
+        inputs = (vertices, edges, weights, inverse_sums)
+        outputs, _ = self._laplacian(dtype).forward(inputs, allocate)
+        return outputs, (weights, inverse_sums)
 
     def backward(
         self,
@@ -228,4 +235,8 @@ class _CotangentLaplacian:
         allocate: Allocate,
     ) -> None:
         vertices, _, _, edges = inputs
-        laplacian_kernel(dtype_of(vertices)).grad(vertices, edges, *saved, outputs[0])
+        operator = self._laplacian(dtype_of(vertices))
+        operator.backward((vertices, edges, *saved), outputs, (), allocate)
+
+    def _laplacian(self, dtype: Any) -> LaplacianOperator:
+        return LaplacianOperator(dtype, self.incidences["edges"])

@@ -7,7 +7,7 @@ import taichi as ti
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from taichi_softras.bridges import array_like, dtype_of, to_numpy
+from taichi_softras.bridges import apply, array_like, dtype_of, to_numpy
 from taichi_softras.checks import check_array, check_items, face_indices
 from taichi_softras.kernels.mesh_losses import point_distance_kernel
 from taichi_softras.losses.sums import (
@@ -18,7 +18,9 @@ from taichi_softras.losses.sums import (
     measure,
 )
 from taichi_softras.operators import Array
+from taichi_softras.operators.incidence import GatherOperator
 from taichi_softras.settings import check_integer
+from taichi_softras.sharing import unshare
 from taichi_softras.sparse import SparseMatrix
 
 
@@ -73,8 +75,10 @@ def chamfer_distance(
     kernel = point_distance_kernel(dtype_of(points), squared)
     losses = []
     for these, those, places_of_these, places_of_those in sides:
-        nearest = array_like(_nearest(places_of_these, places_of_those), these, dtype=ti.i32)
-        distances = measure(kernel, tuple(nearest.shape), these, those, nearest)
+        indices = _nearest(places_of_these, places_of_those)
+        nearest = array_like(indices[..., None], these, dtype=ti.i32)  # rows of one corner each
+        (found,) = apply(GatherOperator(dtype_of(those), len(indices)), (those, nearest))
+        distances = measure(kernel, indices.shape, unshare(these, len(indices)), found)
         losses.append(mean_items(distances, reduction))
     return add_losses(losses)
 

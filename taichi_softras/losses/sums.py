@@ -8,10 +8,13 @@ import taichi as ti
 
 from taichi_softras.bridges import apply, dtype_of
 from taichi_softras.checks import check_array
-from taichi_softras.kernels.sums import scaled_sum_kernel, weighted_kernel
+from taichi_softras.kernels.sums import item_sum_kernels, weighted_kernel
 from taichi_softras.operators import Allocate, Array, KernelOperator, Shape
 from taichi_softras.runtime import LAUNCH_LOCK
 from taichi_softras.settings import check_choice
+
+PARTS_PER_ITEM = 64
+"""Sums that the values of an item are first added up to, by as many threads."""
 
 Reduction = Literal["mean", "none"]
 """What becomes of the losses of items: their mean, (1,), or nothing, (B,)."""
@@ -37,10 +40,9 @@ def measure(
 def sum_items(values: Array, scale: float, reduction: Reduction) -> Array:
     """Add up the values (B, K) of each item, times ``scale``, and reduce: (1,) or (B,)."""
     num_items = values.shape[0]
-    shape = (num_items,) if reduction == "none" else (1,)
     if reduction == "mean":
         scale /= max(num_items, 1)
-    return measure(scaled_sum_kernel(dtype_of(values)), shape, values, constants=(scale,))
+    return apply(_SumOperator(num_items if reduction == "none" else 1, scale), (values,))[0]
 
 
 def mean_items(values: Array, reduction: Reduction) -> Array:
@@ -73,6 +75,38 @@ def add_to_loss(loss: ti.Ndarray, term: ti.Ndarray, weight: float = 1.0) -> None
         check_array(name, array, (1,), dtype_of(loss))
     with LAUNCH_LOCK:
         weighted_kernel(dtype_of(loss))(term, weight, loss)
+
+
+@dataclass(frozen=True)
+class _SumOperator:
+    """Adds up the values (B, K) of each item, or of all, times a scale: (B,) or (1,)."""
+
+    num_sums: int
+    scale: float
+
+    def forward(
+        self, inputs: Sequence[Array], allocate: Allocate
+    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        (values,) = inputs
+        dtype: Any = dtype_of(values)
+        kernels = item_sum_kernels(dtype)
+        parts = allocate((values.shape[0], max(min(values.shape[1], PARTS_PER_ITEM), 1)), dtype)
+        kernels.add_parts(values, parts)
+        sums = allocate((self.num_sums,), dtype)
+        kernels.add_scaled(parts, self.scale, sums)
+        return (sums,), ()
+
+    def backward(
+        self,
+        inputs: Sequence[Array],
+        outputs: Sequence[Array],
+        saved: Sequence[Array],
+        allocate: Allocate,
+    ) -> None:
+        (values,) = inputs
+        if values.grad is not None:
+            kernels = item_sum_kernels(dtype_of(values))
+            kernels.spread_scaled(outputs[0].grad, self.scale, values.grad)
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,17 @@
 """Which vertices and faces of a mesh are neighbours: what losses of meshes are made from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import taichi as ti
 from numpy.typing import ArrayLike, NDArray
 
-from taichi_softras.bridges import array_like
+from taichi_softras.bridges import apply, array_like, dtype_of
 from taichi_softras.checks import check_array, face_indices
 from taichi_softras.edges import find_edges
 from taichi_softras.operators import Array
+from taichi_softras.operators.incidence import GatherOperator, Incidence
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,7 @@ class MeshTopology:
         hinges: (K, 4) int32: the two vertices of an edge between two faces, then the corners
             opposite it in the one face and the other. The edge runs in the first face's order.
         face_pairs: (K, 2) int32, the two faces of each hinge.
+        incidences: Of these arrays, made when first needed. They must not be written to.
     """
 
     faces: Array
@@ -35,6 +37,20 @@ class MeshTopology:
     inverse_degrees: Array
     hinges: Array
     face_pairs: Array
+    incidences: dict[str, Incidence] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        names = ("edges", "face_edges", "hinges", "face_pairs")
+        object.__setattr__(self, "incidences", {name: Incidence() for name in names})
+
+    def gather(self, name: str, values: Array) -> Array:
+        """Copy what vertices or faces have, (B, V, K), to the rows of ``edges`` or the like.
+
+        Returns:
+            (B, E, 2, K) for ``"edges"``, and so on.
+        """
+        operator = GatherOperator(dtype_of(values), values.shape[0], self.incidences[name])
+        return apply(operator, (values, getattr(self, name)))[0]
 
 
 def mesh_topology(faces: ArrayLike | Array, like: Array) -> MeshTopology:

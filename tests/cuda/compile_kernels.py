@@ -20,6 +20,7 @@ from taichi.lang.kernel_impl import Kernel
 
 import taichi_softras as sr
 from taichi_softras.bridges import apply
+from taichi_softras.cli.measure import count_fragments
 from taichi_softras.clipping import cut_faces
 from taichi_softras.operators.rasterize import Inputs, RasterizeOperator
 
@@ -252,6 +253,12 @@ def loss_calls(dtype) -> Calls:
     yield "subdivision", subdivide
 
 
+def measure_calls(dtype) -> Calls:
+    """Count fragments."""
+    corners = array(dtype, 1, NUM_FACES, 3, 3)
+    yield "fragments", lambda _: count_fragments(corners, SETTINGS)
+
+
 def optimizer_calls(dtype) -> Calls:
     """Step."""
     yield "optimiser", lambda _: sr.Adam([array(dtype, 1, NUM_VERTICES, 3)]).step()
@@ -269,6 +276,7 @@ FAMILIES = {
     camera_calls: True,
     clipping_calls: True,
     loss_calls: True,
+    measure_calls: False,
     optimizer_calls: False,
     voxel_calls: False,
 }

@@ -1,0 +1,181 @@
+"""Operators between vertices and what meets at them: faces, edges, hinges. Deterministic."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import taichi as ti
+
+from taichi_softras.kernels.incidence import (
+    gather_kernels,
+    incidence_kernels,
+    laplacian_kernels,
+    normal_kernels,
+)
+from taichi_softras.kernels.scan import NUM_CHUNKS, exclusive_scan
+from taichi_softras.kernels.vertices import finite_kernel
+from taichi_softras.operators import Allocate, Array
+
+
+class Incidence:
+    """Which corners of some rows of indices, such as faces, are at each vertex.
+
+    Made when it is first asked for: only sums over the corners at a vertex need it. One object
+    belongs to one array of indices; operators that share the array share the object, so that
+    the lists are made once. It can't tell if the array changes.
+    """
+
+    def __init__(self) -> None:
+        self._lists: tuple[Array, Array] | None = None
+
+    def lists(self, indices: Array, num_vertices: int, allocate: Allocate) -> tuple[Array, Array]:
+        """Return the lists of corners, one for each vertex.
+
+        Args:
+            indices: (R, N), or (L, R, N) where items differ, int32. One out of range is left out.
+            num_vertices: V, how many vertices there are.
+            allocate: Makes arrays.
+
+        Returns:
+            Where each vertex's list starts, (L * V + 1,) int32, and the lists: row * N + corner,
+            ascending, int32; some numbers to spare may follow.
+        """
+        if self._lists is None:
+            num_rows, num_corners = (int(size) for size in indices.shape[-2:])
+            num_lists = int(indices.shape[0]) if len(indices.shape) == 3 else 1
+            sizes = (num_lists, num_rows, num_corners, num_vertices)
+            kernels = incidence_kernels()
+            counts = allocate((num_lists * num_vertices,), ti.i32)
+            kernels.count_corners(indices, *sizes, counts)
+            starts = allocate((num_lists * num_vertices + 1,), ti.i32)
+            exclusive_scan(counts, allocate((NUM_CHUNKS,), ti.i64), starts)
+            corners = allocate((max(num_lists * num_rows * num_corners, 1),), ti.i32)
+            kernels.list_corners(indices, *sizes, starts, counts, corners)
+            self._lists = starts, corners
+        return self._lists
+
+
+@dataclass(frozen=True)
+class GatherOperator:
+    """Copies what vertices have to the corners of faces, or of other rows of indices.
+
+    The inputs are values (B or 1, V, K) and indices (R, N) or (B or 1, R, N); the output is
+    (B, R, N, K). A corner whose index is out of range is 0.
+
+    Attributes:
+        dtype: ``ti.f32`` or ``ti.f64``.
+        num_items: B.
+        incidence: Of the indices.
+    """
+
+    dtype: Any
+    num_items: int
+    incidence: Incidence = field(default_factory=Incidence)
+
+    def forward(
+        self, inputs: Sequence[Array], allocate: Allocate
+    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        """Copy."""
+        values, indices = inputs
+        corners = allocate((self.num_items, *indices.shape[-2:], values.shape[2]), self.dtype)
+        gather_kernels(self.dtype).gather(values, indices, corners)
+        return (corners,), ()
+
+    def backward(
+        self,
+        inputs: Sequence[Array],
+        outputs: Sequence[Array],
+        saved: Sequence[Array],
+        allocate: Allocate,
+    ) -> None:
+        """Add up."""
+        values, indices = inputs
+        if values.grad is not None:
+            lists = self.incidence.lists(indices, values.shape[1], allocate)
+            gather_kernels(self.dtype).gather_backward(outputs[0].grad, *lists, values.grad)
+
+
+@dataclass(frozen=True)
+class NormalSumOperator:
+    """Adds the normals of faces, twice their area long, up at their vertices.
+
+    The inputs are vertices (B or 1, V, 3) and faces (F, 3) or (B or 1, F, 3); the output is
+    (B, V, 3). Faces with an index out of range, or a vertex that isn't finite, don't count.
+
+    Attributes:
+        dtype: ``ti.f32`` or ``ti.f64``.
+        num_items: B.
+        incidence: Of the faces.
+    """
+
+    dtype: Any
+    num_items: int
+    incidence: Incidence = field(default_factory=Incidence)
+
+    def forward(
+        self, inputs: Sequence[Array], allocate: Allocate
+    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        """Add up."""
+        vertices, faces = inputs
+        finite = allocate(tuple(vertices.shape[:2]), ti.i32)
+        finite_kernel(self.dtype)(vertices, finite)
+        lists = self.incidence.lists(faces, vertices.shape[1], allocate)
+        sums = allocate((self.num_items, *vertices.shape[1:]), self.dtype)
+        normal_kernels(self.dtype).add_normals(vertices, faces, finite, *lists, sums)
+        return (sums,), (finite, *lists)
+
+    def backward(
+        self,
+        inputs: Sequence[Array],
+        outputs: Sequence[Array],
+        saved: Sequence[Array],
+        allocate: Allocate,
+    ) -> None:
+        """Differentiate by the vertices."""
+        vertices, faces = inputs
+        if vertices.grad is not None:
+            normal_kernels(self.dtype).add_normals_backward(
+                vertices, faces, *saved, outputs[0].grad, vertices.grad
+            )
+
+
+@dataclass(frozen=True)
+class LaplacianOperator:
+    """Subtracts from each vertex the weighted mean of its neighbours; 0 where there are none.
+
+    The inputs are vertices (B, V, 3), edges (E, 2), weights (B or 1, E) and inverse_sums (B or 1,
+    V), one over the sum of the weights of a vertex's edges; the last two get no gradients. The
+    output is (B, V, 3).
+
+    Attributes:
+        dtype: ``ti.f32`` or ``ti.f64``.
+        incidence: Of the edges.
+    """
+
+    dtype: Any
+    incidence: Incidence
+
+    def forward(
+        self, inputs: Sequence[Array], allocate: Allocate
+    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        """Subtract."""
+        vertices, edges, *weights = inputs
+        lists = self.incidence.lists(edges, vertices.shape[1], allocate)
+        deltas = allocate(tuple(vertices.shape), self.dtype)
+        laplacian_kernels(self.dtype).laplacian(vertices, edges, *weights, *lists, deltas)
+        return (deltas,), ()
+
+    def backward(
+        self,
+        inputs: Sequence[Array],
+        outputs: Sequence[Array],
+        saved: Sequence[Array],
+        allocate: Allocate,
+    ) -> None:
+        """Multiply with the transpose."""
+        vertices, edges, *weights = inputs
+        if vertices.grad is not None:
+            lists = self.incidence.lists(edges, vertices.shape[1], allocate)
+            laplacian_kernels(self.dtype).laplacian_backward(
+                edges, *weights, *lists, outputs[0].grad, vertices.grad
+            )
