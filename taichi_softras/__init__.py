@@ -3,8 +3,10 @@
 Layers, each importing only those below it:
 
     cli, soft_renderer                                  commands; SoftRas's interface
+    viewer                                              what `softras view` shows
     nn                                                  PyTorch modules
     renderer, conventions                               mesh + camera + light -> image
+    inspection                                          what pixels are made of
     rasterizer, cameras, lights, losses, optimizers     functions on arrays
     subdivision, voxels                                 meshes made finer, and coarse
     primitives, teapot, meshes, materials               mesh data
@@ -12,6 +14,7 @@ Layers, each importing only those below it:
     rasterizer, cameras, clipping, lights, losses,
     optimizers                                          functions on arrays
     primitives, teapot, meshes, mesh_parts, files       mesh data and mesh files
+    pictures                                            what is written to disk
     sparse                                              matrices that arrays are multiplied with
     textures                                            where faces have their colours from
     checks, arrays, sharing                             of arrays, at the boundary
@@ -64,6 +67,11 @@ from taichi_softras.conventions import rotation_from_quaternion as rotation_from
 from taichi_softras.families import Alpha as Alpha
 from taichi_softras.families import Coverage as Coverage
 from taichi_softras.families import register as register
+from taichi_softras.inspection import FragmentSummary as FragmentSummary
+from taichi_softras.inspection import PixelFragments as PixelFragments
+from taichi_softras.inspection import face_coverage as face_coverage
+from taichi_softras.inspection import list_fragments as list_fragments
+from taichi_softras.inspection import summarize_fragments as summarize_fragments
 from taichi_softras.lights import AmbientLight as AmbientLight
 from taichi_softras.lights import DirectionalLight as DirectionalLight
 from taichi_softras.lights import Light as Light

@@ -259,6 +259,14 @@ def measure_calls(dtype) -> Calls:
     yield "fragments", lambda _: count_fragments(corners, SETTINGS)
 
 
+def inspection_calls(dtype) -> Calls:
+    """Tell what pixels are made of."""
+    faces = array(dtype, 1, NUM_FACES, 3, 3, grad=False)
+    colors = array(dtype, 1, NUM_FACES, 3, 3, grad=False)
+    yield "summary", lambda _: sr.summarize_fragments(faces, SETTINGS)
+    yield "list", lambda _: sr.list_fragments(faces, colors, SETTINGS, 0, 0)
+
+
 def optimizer_calls(dtype) -> Calls:
     """Step."""
     yield "optimiser", lambda _: sr.Adam([array(dtype, 1, NUM_VERTICES, 3)]).step()
@@ -277,6 +285,7 @@ FAMILIES = {
     clipping_calls: True,
     loss_calls: True,
     measure_calls: False,
+    inspection_calls: False,
     optimizer_calls: False,
     voxel_calls: False,
 }

@@ -27,6 +27,8 @@ FORWARD_ONLY = {
     "kernels.face_gradient.add_to_vertices",
     "kernels.face_gradient.add_to_corners",
     "kernels.face_gradient.add_to_softness",
+    "kernels.inspection.list_fragments",
+    "kernels.inspection.summarize",
     "kernels.lights.find_finite_faces",
     "kernels.lights.find_finite_vertices",
     "kernels.mesh_losses.weigh_by_cotangents",
