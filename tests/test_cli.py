@@ -7,7 +7,7 @@ import pytest
 import taichi_softras as sr
 from taichi_softras.cli import gradients, main
 from taichi_softras.cli.options import SoftnessOptions, ViewOptions, make_scene
-from taichi_softras.cli.pictures import composite, to_bytes, write_animation
+from taichi_softras.pictures import composite, to_bytes, write_animation
 
 
 @pytest.fixture

@@ -13,9 +13,11 @@ from taichi_softras.cli.gradients import Gradients
 from taichi_softras.cli.info import Info
 from taichi_softras.cli.render import Render
 from taichi_softras.cli.scaling import Scaling
+from taichi_softras.cli.view import ViewCommand
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "render": Render,
+    "view": ViewCommand,
     "fit": Fit,
     "demo": Demo,
     "bench": Bench,

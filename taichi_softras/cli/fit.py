@@ -19,7 +19,6 @@ from taichi_softras.cli.options import (
     make_scene,
     mesh_radius,
 )
-from taichi_softras.cli.pictures import composite, write_picture
 from taichi_softras.cli.render import draw_frames
 from taichi_softras.files import whole_file
 from taichi_softras.losses import (
@@ -32,6 +31,7 @@ from taichi_softras.losses import (
 from taichi_softras.mesh_files import read_mesh, write_mesh
 from taichi_softras.meshes import Mesh
 from taichi_softras.optimizers import Adam
+from taichi_softras.pictures import composite, write_picture
 from taichi_softras.primitives import icosphere
 from taichi_softras.renderer import render_silhouette
 from taichi_softras.settings import check_integer, check_number

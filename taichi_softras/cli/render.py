@@ -18,7 +18,10 @@ from taichi_softras.cli.options import (
     ViewOptions,
     make_scene,
 )
-from taichi_softras.cli.pictures import (
+from taichi_softras.lights import Light, Lighting
+from taichi_softras.mesh_files import read_mesh
+from taichi_softras.meshes import Mesh
+from taichi_softras.pictures import (
     ANIMATIONS,
     STILLS,
     check_picture_path,
@@ -26,9 +29,6 @@ from taichi_softras.cli.pictures import (
     write_animation,
     write_picture,
 )
-from taichi_softras.lights import Light, Lighting
-from taichi_softras.mesh_files import read_mesh
-from taichi_softras.meshes import Mesh
 from taichi_softras.renderer import render, render_silhouette
 from taichi_softras.settings import RasterizerSettings, check_integer, check_number
 from taichi_softras.textures import UVTexture

@@ -28,7 +28,9 @@ def composite(image: np.ndarray, background: Sequence[float]) -> np.ndarray:
 
 
 def to_bytes(image: np.ndarray) -> np.ndarray:
-    """Turn 0 to 1 into 0 to 255, rounded; what is beyond is clipped."""
+    """Turn 0 to 1 into 0 to 255, rounded; what is beyond is clipped. Bytes stay as they are."""
+    if image.dtype == np.uint8:
+        return image
     return np.asarray(np.clip(image, 0, 1) * 255 + 0.5, dtype=np.uint8)
 
 

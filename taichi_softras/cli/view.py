@@ -1,0 +1,171 @@
+"""``softras view``: a window on soft coverage; or a page in a browser, or a picture."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+
+from taichi_softras import primitives
+from taichi_softras.cli.options import Softness, SoftnessOptions, View, ViewOptions, mesh_radius
+from taichi_softras.mesh_files import read_mesh
+from taichi_softras.meshes import Mesh
+from taichi_softras.pictures import STILLS, check_picture_path, write_picture
+from taichi_softras.settings import RasterizerSettings, check_integer
+from taichi_softras.viewer import Descent, Orbit, Scene, Session, ViewerState, open_window, serve
+from taichi_softras.viewer.panel import WIDTH as PANEL_WIDTH
+from taichi_softras.viewer.screen import Screen
+from taichi_softras.viewer.state import View as ViewName
+
+SHAPES: dict[str, Callable[[], Mesh]] = {
+    "teapot": primitives.teapot,
+    "sphere": primitives.icosphere,
+    "torus": primitives.torus,
+    "cube": primitives.cube,
+}
+"""Meshes that need no file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewCommand:
+    """Look at a mesh through the soft rasterizer, in a window.
+
+    Drag to turn, with the right button or the wheel to zoom, with the middle button or Shift to
+    move; click on a pixel to see which faces it is made of.
+
+    Attributes:
+        mesh: File (OBJ, PLY, OFF, STL or GLB), or teapot, sphere, torus or cube.
+        target: What the mesh can be fitted to: another mesh, whose silhouettes from all round
+            are wanted, or a picture (.png, .jpg), whose alpha or brightness is wanted, seen from
+            where the camera is at first.
+        view: What to show at first.
+        face: The face whose coverage is shown.
+        pixel: Row and column of the pixel to inspect.
+        wireframe: Draw the edges of faces.
+        blend: Lay colours over the background by alpha; else show them as they were mixed.
+        eps: Where the background stands in the softmax over depths.
+        background: Brightness of the background, 0 to 1.
+        height: Of the picture, in pixels.
+        width: Of the picture, in pixels; the controls come beside it.
+        steps: Of the optimiser, to take before anything is shown.
+        screenshot: Write a picture to this file in place of opening a window; needs no display.
+        controls: Draw the controls into the screenshot too.
+        web: Serve the viewer to browsers in place of opening a window.
+        host: Address to serve at; 0.0.0.0 lets other machines in.
+        port: Where to serve.
+        output: Folder for pictures and recordings.
+        camera: Where the camera is.
+        softness: How soft the picture is.
+    """
+
+    mesh: tyro.conf.Positional[str] = "teapot"
+    target: str | None = None
+    view: ViewName = "color"
+    face: int | None = None
+    pixel: tuple[int, int] | None = None
+    wireframe: bool = False
+    blend: bool = True
+    eps: float = 1e-3
+    background: float = 0.1
+    height: int = 680
+    width: int = 680
+    steps: int = 0
+    screenshot: Path | None = None
+    controls: bool = False
+    web: bool = False
+    host: str = "127.0.0.1"
+    port: int = 8080
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path()
+    camera: View = field(default_factory=ViewOptions)
+    softness: Softness = field(default_factory=SoftnessOptions)
+
+    def run(self) -> None:
+        """Open the window, serve the page, or write the picture."""
+        for name, least in (("height", 1), ("width", 1), ("steps", 0)):
+            check_integer(name, getattr(self, name), at_least=least)
+        if self.screenshot is not None:
+            check_picture_path(self.screenshot, STILLS)
+            session = self.make_session(self.output)
+            write_picture(self.screenshot, self._picture(session))
+            print(f"wrote {self.screenshot}")
+        elif self.web:
+            self.make_session(self.output)  # what is wrong is said before anyone connects
+            with contextlib.suppress(KeyboardInterrupt):
+                serve(
+                    self.make_session, self.host, self.port, height=self.height, on_start=_announce
+                )
+        else:
+            open_window(self.make_session(self.output.resolve()), self.height, self.width)
+
+    def make_session(self, folder: Path) -> Session:
+        """Load the mesh and the target, and set up what is shown at first.
+
+        Args:
+            folder: For pictures and recordings.
+
+        Raises:
+            OSError: If a file can't be read.
+            ValueError: If a setting is out of range, or there is no such face or pixel.
+        """
+        mesh = load_shape(self.mesh)
+        state = self._state(mesh)
+        scene = Scene(mesh)
+        scene.shot(state, self.height, self.width)  # refuses a face that does not exist
+        descent = None
+        if self.target is not None:
+            if Path(self.target).suffix.lower() in STILLS:
+                descent = Descent.to_picture(mesh, Path(self.target), state.orbit)
+            else:
+                descent = Descent.to_mesh(mesh, load_shape(self.target))
+        elif self.view == "gradient" or self.steps:
+            raise ValueError("a target must be given to see gradients of, or to step towards")
+        session = Session(scene, state, descent=descent, folder=folder)
+        for _ in range(self.steps):
+            session.step()
+        return session
+
+    def _state(self, mesh: Mesh) -> ViewerState:
+        eye = self.camera.eyes(mesh_radius(mesh), self.width / self.height, np.zeros(1))[0]
+        pixel = None
+        if self.pixel is not None:
+            row, col = self.pixel
+            if not (0 <= row < self.height and 0 <= col < self.width):
+                raise ValueError(
+                    f"pixel must be inside the picture of {self.height} rows and {self.width} "
+                    f"columns, got {row} {col}"
+                )
+            pixel = ((col + 0.5) / self.width, (row + 0.5) / self.height)
+        return ViewerState(
+            view=self.view,
+            orbit=Orbit.at_eye(eye, np.zeros(3), self.camera.fov),
+            settings=RasterizerSettings(height=1, width=1, eps=self.eps, **asdict(self.softness)),
+            background=self.background,
+            blend=self.blend,
+            wireframe=self.wireframe,
+            face=self.face,
+            pixel=pixel,
+        )
+
+    def _picture(self, session: Session) -> np.ndarray:
+        if self.controls:
+            return Screen(session).image(self.height, self.width + PANEL_WIDTH)
+        return session.picture(self.height, self.width)
+
+
+def load_shape(name: str) -> Mesh:
+    """Make one of `SHAPES`, or read a file; into the unit box.
+
+    Raises:
+        OSError: If the file can't be read.
+        ValueError: If it holds no mesh.
+    """
+    if name in SHAPES and not Path(name).exists():
+        return SHAPES[name]().normalized()
+    return read_mesh(name).normalized()
+
+
+def _announce(url: str) -> None:
+    print(f"serving at {url}; Ctrl+C ends it", flush=True)

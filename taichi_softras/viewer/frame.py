@@ -1,0 +1,97 @@
+"""From a state to the picture that a user sees. Needs no window: all front ends show these."""
+
+import numpy as np
+from PIL import Image
+
+from taichi_softras.inspection import PixelFragments, list_fragments
+from taichi_softras.pictures import to_bytes
+from taichi_softras.viewer.descent import Descent
+from taichi_softras.viewer.overlays import ACCENT, CONTOUR, INK, Overlay
+from taichi_softras.viewer.scene import Scene, Shot
+from taichi_softras.viewer.state import ViewerState
+from taichi_softras.viewer.views import VIEWS, Picture, draw_gradient
+
+ARROW = 0.12
+"""Length of the longest gradient arrow, in world units: the mesh is 1 long."""
+
+
+def draw_frame(
+    scene: Scene,
+    state: ViewerState,
+    height: int,
+    width: int,
+    *,
+    divisor: int = 1,
+    descent: Descent | None = None,
+) -> np.ndarray:
+    """Draw what a state says, with everything on top.
+
+    Args:
+        scene: The mesh.
+        state: How it is seen.
+        height: Of the picture, in pixels.
+        width: Of the picture, in pixels.
+        divisor: By how much coarser the view is drawn, to be quicker; what is on top is not.
+        descent: What the mesh is fitted to, for the gradient's view and the loss's curve.
+
+    Returns:
+        (H, W, 3) uint8.
+
+    Raises:
+        ValueError: If the chosen face does not exist.
+    """
+    coarse = scene.shot(state, -(-height // divisor), -(-width // divisor))
+    gradient = None
+    if descent is not None and state.view == "gradient":
+        gradient = descent.gradient(state)
+    if state.view == "gradient":
+        picture = draw_gradient(coarse, gradient, descent.target if descent else None)
+    else:
+        picture = VIEWS[state.view](coarse)
+    shot = coarse if divisor == 1 else scene.shot(state, height, width)
+    overlay = Overlay(_enlarged(to_bytes(picture.rgb), height, width))
+    _draw_lines(overlay, shot, picture, gradient)
+    if descent is not None:
+        overlay.curve(descent.losses)
+    overlay.caption(picture.caption, picture.legend)
+    return overlay.rgb()
+
+
+def inspect(shot: Shot) -> PixelFragments | None:
+    """List the faces of the inspected pixel."""
+    pixel = shot.pixel()
+    if pixel is None:
+        return None
+    return list_fragments(shot.face_vertices, shot.face_colors, shot.settings, *pixel)
+
+
+def _draw_lines(
+    overlay: Overlay, shot: Shot, picture: Picture, gradient: np.ndarray | None
+) -> None:
+    state, faces = shot.state, shot.scene.mesh.faces
+    if state.wireframe:
+        overlay.wireframe(shot.pixels, faces)
+    if picture.outline is not None:
+        size = shot.settings.height, shot.settings.width
+        color = CONTOUR if gradient is None else INK
+        overlay.contour(_enlarged(picture.outline.astype(np.uint8) * 255, *size) > 127, color)
+    if state.view == "coverage" and state.face is not None:
+        overlay.outline(shot.pixels, faces[state.face])
+    if gradient is not None:
+        lengths = np.linalg.norm(gradient, axis=1)
+        scale = ARROW / max(float(lengths.max(initial=0)), 1e-30)
+        tips = shot.pixels_of(shot.scene.mesh.vertices - scale * gradient)
+        overlay.arrows(shot.pixels, tips, lengths * scale / ARROW)
+    fragments = inspect(shot)
+    if fragments is not None:
+        row, col = shot.pixel() or (0, 0)
+        overlay.faces(shot.pixels, faces[fragments.faces], fragments.weight, ACCENT)
+        overlay.cross(row, col)
+        overlay.fragments(fragments, shot.background, row, col)
+
+
+def _enlarged(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize a picture of bytes."""
+    if image.shape[:2] == (height, width):
+        return image
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))

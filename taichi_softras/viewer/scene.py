@@ -1,0 +1,137 @@
+"""A mesh, as the viewer's pictures need it: on the device, projected, lit."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from taichi_softras.bridges.taichi_bridge import from_numpy
+from taichi_softras.cameras import project
+from taichi_softras.lights import Light, shade, vertex_normals
+from taichi_softras.meshes import Mesh
+from taichi_softras.operators import Array
+from taichi_softras.renderer import gather
+from taichi_softras.settings import RasterizerSettings
+from taichi_softras.viewer.state import ViewerState
+
+MARGIN = 1.08
+"""Room round the mesh between near and far, as a factor of its radius."""
+
+
+class Scene:
+    """A mesh whose vertices may move.
+
+    Args:
+        mesh: To be shown.
+
+    Raises:
+        ValueError: If it has no faces.
+    """
+
+    def __init__(self, mesh: Mesh) -> None:
+        if mesh.num_faces == 0:
+            raise ValueError("a mesh to be viewed must have faces, got none")
+        self.mesh = mesh
+        self.vertices, self.faces, self.colors = mesh.to_taichi()
+        self.radius = _radius(mesh.vertices)
+
+    def move(self, vertices: np.ndarray) -> None:
+        """Put the vertices, (V, 3), elsewhere."""
+        self.mesh = self.mesh.with_vertices(vertices)
+        self.vertices = from_numpy(self.mesh.vertices[None])
+        self.radius = _radius(vertices)
+
+    def shot(self, state: ViewerState, height: int, width: int) -> "Shot":
+        """See the mesh as a state says, in a picture of some size.
+
+        Raises:
+            ValueError: If the chosen face does not exist.
+        """
+        if state.face is not None and state.face >= self.mesh.num_faces:
+            raise ValueError(
+                f"face must be under the number of faces, {self.mesh.num_faces}, got {state.face}"
+            )
+        distance = float(np.linalg.norm(state.orbit.eye))
+        far = distance + MARGIN * self.radius
+        near = max(distance - MARGIN * self.radius, 1e-3 * far)
+        settings = replace(state.settings, height=height, width=width, near=near, far=far)
+        return Shot(self, state, settings)
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """A scene seen by a camera.
+
+    Attributes:
+        scene: What is seen.
+        state: How.
+        settings: Those of the state, for the picture's size and with near and far that fit.
+    """
+
+    scene: Scene
+    state: ViewerState
+    settings: RasterizerSettings
+
+    @cached_property
+    def projected(self) -> Array:
+        """Vertices (1, V, 3), in NDC and depth."""
+        return project(self.scene.vertices, self.state.orbit.camera, self.settings.aspect)
+
+    @cached_property
+    def face_vertices(self) -> Array:
+        """Faces (1, F, 3, 3), likewise."""
+        return gather(self.projected, self.scene.faces)
+
+    @cached_property
+    def normals(self) -> Array:
+        """Normals of vertices (1, V, 3), in the world."""
+        return vertex_normals(self.scene.vertices, self.scene.faces)
+
+    @cached_property
+    def face_colors(self) -> Array:
+        """Lit colours (1, F, 3, 3)."""
+        lighting = self.state.lighting
+        light = Light(
+            ambient=(lighting.ambient,) * 3,
+            diffuse=(1.05 - lighting.ambient,) * 3,
+            direction=lighting.direction(self.state.orbit),
+        )
+        return gather(shade(self.scene.colors, self.normals, light), self.scene.faces)
+
+    @property
+    def background(self) -> tuple[float, float, float]:
+        """Colour behind the mesh."""
+        return (self.state.background,) * 3
+
+    def corner_values(self, values: np.ndarray) -> Array:
+        """Copy what vertices have, (V, K), to the corners of faces (1, F, 3, K)."""
+        return gather(from_numpy(np.ascontiguousarray(values[None], np.float32)), self.scene.faces)
+
+    @cached_property
+    def pixels(self) -> np.ndarray:
+        """Vertices as x and y in pixels from the picture's top left corner, and depth (V, 3)."""
+        return self._in_pixels(self.projected)
+
+    def pixels_of(self, points: np.ndarray) -> np.ndarray:
+        """Likewise for points of the world, (V, 3)."""
+        points = from_numpy(np.ascontiguousarray(points[None], np.float32))
+        return self._in_pixels(project(points, self.state.orbit.camera, self.settings.aspect))
+
+    def _in_pixels(self, projected: Array) -> np.ndarray:
+        ndc: np.ndarray = projected.to_numpy()[0].astype(np.float64)
+        ndc[:, 0] = (ndc[:, 0] + 1) * self.settings.width / 2
+        ndc[:, 1] = (1 - ndc[:, 1]) * self.settings.height / 2
+        return ndc
+
+    def pixel(self) -> tuple[int, int] | None:
+        """Row and column of the inspected pixel."""
+        if self.state.pixel is None:
+            return None
+        x, y = self.state.pixel
+        height, width = self.settings.height, self.settings.width
+        return min(int(y * height), height - 1), min(int(x * width), width - 1)
+
+
+def _radius(vertices: np.ndarray) -> float:
+    """Distance of the farthest vertex from the origin; 1 for a mesh that is a point."""
+    return float(np.linalg.norm(vertices, axis=1).max()) or 1.0
