@@ -69,11 +69,29 @@ def test_large_faces_are_cut_into_chunks_that_add_up(rng):
         torch.testing.assert_close(found[name], expected[name], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("color", ["softmax", "hard"])
+@pytest.mark.parametrize(
+    "shape",
+    [(1, 1, 1, 3), (2, 1, 1, 3), (1, 40, 1, 3), (1, 1, 56, 3), (2, 40, 56, 3), (1, 7, 9, 3)],
+)
+def test_background_equals_autodiff(shape, color, rng):
+    """Whatever the background's size, that is stretched over the image."""
+    settings = sr.RasterizerSettings(height=40, width=56, near=1.0, far=10.0, color=color)
+    inputs = random_inputs("overlapping", rng, 3)
+    inputs[2] = torch.rand(shape, generator=rng, dtype=torch.float64)
+    inputs[4] = torch.tensor([0.05, 0.1], dtype=torch.float64)
+    weights = torch.randn(2 * 40 * 56 * 4, generator=rng, dtype=torch.float64)
+    found = gradients_of(inputs, settings, 3, weights, autodiff=False)
+    expected = gradients_of(inputs, settings, 3, weights, autodiff=True)
+    for name in ("background", "gamma", "eps"):
+        torch.testing.assert_close(found[name], expected[name], rtol=1e-11, atol=1e-12)
+
+
 def test_same_bits_on_repeat(rng):
     settings = sr.RasterizerSettings(height=64, width=64, near=1.0, far=10.0)
     inputs = random_inputs("overlapping", rng, 3)
     weights = torch.randn(2 * 64 * 64 * 4, generator=rng, dtype=torch.float64)
     first, *others = (gradients_of(inputs, settings, 3, weights, autodiff=False) for _ in range(4))
     for other in others:
-        for name in ("face_vertices", "colors", "sigma"):
+        for name in NAMES:
             assert (first[name] == other[name]).all()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from taichi_softras.families import Alpha, Coverage
+from taichi_softras.families import ALPHAS, COVERAGES, Alpha, Coverage
 from taichi_softras.kernels.lights import LightKinds
 
 TEXTURES = ("vertex", "surface", "uv")
@@ -44,6 +44,20 @@ class Variant:
             channels=min(self.channels, 1),
             perspective_correct=True,
             color="softmax",
+            texture="vertex",
+            lights=None,
+        )
+
+    @property
+    def appearance(self) -> "Variant":
+        """What is left of the variant for kernels that know nothing of faces."""
+        coverage, alpha = COVERAGES["euclidean"], ALPHAS["prod"]
+        return replace(
+            self,
+            perspective_correct=True,
+            orthographic=False,
+            coverage=coverage,
+            alpha=alpha,
             texture="vertex",
             lights=None,
         )

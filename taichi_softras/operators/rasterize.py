@@ -8,6 +8,7 @@ import taichi as ti
 
 from taichi_softras.families import ALPHAS, COVERAGES
 from taichi_softras.kernels import aggregation, coverage  # noqa: F401  # they register
+from taichi_softras.kernels.background_gradient import SOFTNESS_COLUMNS, background_kernels
 from taichi_softras.kernels.binning import (
     BOX_SIZE,
     LARGEST_TILE,
@@ -216,13 +217,38 @@ class RasterizeOperator:
             differentiate = self._differentiate_surrogate if self._autodiff else self._add_by_face
             differentiate(x, saved[:2], drawn, allocate)
         if passes[0].channels and any(has_grad(array) for array in (x.background, x.gamma, x.eps)):
-            result = allocate((1,), self.dtype, grad=1.0)
-            for p in passes:
-                rasterizer_kernels(self._variant(p)).background_surrogate.grad(
-                    *(x.background, x.gamma, x.eps),
-                    *(self.settings.near, self.settings.far),
-                    *(p.first_channel, *drawn, result),
-                )
+            if self.autodiff:
+                self._differentiate_background(x, drawn, allocate)
+            else:
+                self._add_by_background(x, drawn, allocate)
+
+    def _differentiate_background(
+        self, x: Inputs, drawn: Sequence[Array], allocate: Allocate
+    ) -> None:
+        """Let Taichi differentiate the background's part of the surrogate."""
+        result = allocate((1,), self.dtype, grad=1.0)
+        for p in self._passes():
+            rasterizer_kernels(self._variant(p)).background_surrogate.grad(
+                *(x.background, x.gamma, x.eps),
+                *(self.settings.near, self.settings.far),
+                *(p.first_channel, *drawn, result),
+            )
+
+    def _add_by_background(self, x: Inputs, drawn: Sequence[Array], allocate: Allocate) -> None:
+        """Add up the background's part, by the kernels made by hand."""
+        near, far = self.settings.near, self.settings.far
+        for p in self._passes():
+            kernels = background_kernels(self._variant(p).appearance)
+            columns = SOFTNESS_COLUMNS + p.channels
+            sums = allocate((*drawn[0].shape[:2], columns), self.dtype)
+            inputs = (x.gamma, x.eps, near, far, p.first_channel)
+            kernels.sum_rows(x.background, *inputs, *drawn, sums)
+            if has_grad(x.background):
+                kernels.add_to_background(*inputs, *drawn[1:], sums, x.background.grad)
+            if has_grad(x.eps):
+                kernels.add_to_eps(sums, x.eps.grad)
+            if has_grad(x.gamma):
+                kernels.add_to_gamma(x.gamma, sums, x.gamma.grad)
 
     def _differentiate_surrogate(
         self, x: Inputs, faces: Sequence[Array], drawn: Sequence[Array], allocate: Allocate

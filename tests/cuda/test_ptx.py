@@ -11,6 +11,10 @@ import report
 
 FORWARD_ONLY = {
     "kernels.adam.adam",
+    "kernels.background_gradient.add_to_background",
+    "kernels.background_gradient.add_to_eps",
+    "kernels.background_gradient.add_to_gamma",
+    "kernels.background_gradient.sum_rows",
     "kernels.binning.find_boxes",
     "kernels.binning.count",
     "kernels.binning.fill",
