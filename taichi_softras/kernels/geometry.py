@@ -42,6 +42,23 @@ def is_finite(x):
     return not (ti.math.isnan(x) or ti.math.isinf(x))
 
 
+LARGEST_SQUARED_TWICE = {ti.f32: 2.0**30, ti.f64: 2.0**250}
+"""Number beyond which a vertex counts as infinitely far: normals and distances take products of
+two coordinates, and square those."""
+
+
+@ti.func
+def is_workable(vector, dtype: ti.template()):
+    """Tell whether three numbers are finite, and not too large for what is made of them."""
+    largest = ti.cast(ti.static(LARGEST_SQUARED_TWICE[dtype]), dtype)
+    return (
+        is_finite(vector[0])
+        and is_finite(vector[1])
+        and is_finite(vector[2])
+        and ti.abs(vector).max() < largest
+    )
+
+
 @ti.func
 def isotropic_scale(height, width, dtype: ti.template()):
     """Scale NDC so that a pixel is square and half of the shorter side is 1."""

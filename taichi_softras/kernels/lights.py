@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import taichi as ti
 
-from taichi_softras.kernels.geometry import inverse, is_finite
+from taichi_softras.kernels.geometry import inverse, is_workable
 from taichi_softras.kernels.sharing import copy_of
 from taichi_softras.kernels.vertices import (
     SMALLEST_NORMAL_SQ,
@@ -371,12 +371,6 @@ def corner_of_face(corners: ti.template(), b, f, k):
     return ti.Vector([corners[b_corner, f, k, c] for c in range(3)])
 
 
-@ti.func
-def is_finite_vector(v):
-    """Tell whether three numbers are all finite."""
-    return is_finite(v[0]) and is_finite(v[1]) and is_finite(v[2])
-
-
 @functools.cache
 def finite_vertices_kernel(dtype):
     """Build the kernel that finds out which vertices can be lit."""
@@ -389,12 +383,12 @@ def finite_vertices_kernel(dtype):
         positions: array3,  # (B or 1, V, 3), in
         finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B, V), out
     ):
-        """Write 1 for a vertex whose numbers are all finite, else 0."""
+        """Write 1 for a vertex whose numbers are all finite, and not huge, else 0."""
         for b, v in finite:
             finite[b, v] = (
-                is_finite_vector(point_of(colors, b, v))
-                and is_finite_vector(point_of(normals, b, v))
-                and is_finite_vector(point_of(positions, b, v))
+                is_workable(point_of(colors, b, v), dtype)
+                and is_workable(point_of(normals, b, v), dtype)
+                and is_workable(point_of(positions, b, v), dtype)
             )
 
     return find_finite_vertices
@@ -411,13 +405,13 @@ def finite_faces_kernel(dtype):
         face_points: array4,  # (B or 1, F, 3, 3), in
         finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B, F), out
     ):
-        """Write 1 for a face whose numbers are all finite, else 0."""
+        """Write 1 for a face whose numbers are all finite, and not huge, else 0."""
         for b, f in finite:
             all_finite = 1
             for k in ti.static(range(3)):
-                if not is_finite_vector(corner_of_face(face_colors, b, f, k)):
+                if not is_workable(corner_of_face(face_colors, b, f, k), dtype):
                     all_finite = 0
-                if not is_finite_vector(corner_of_face(face_points, b, f, k)):
+                if not is_workable(corner_of_face(face_points, b, f, k), dtype):
                     all_finite = 0
             finite[b, f] = all_finite
 

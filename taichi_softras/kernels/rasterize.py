@@ -139,9 +139,12 @@ def fragment_funcs(variant: Variant) -> SimpleNamespace:
             *(colors, varyings, face_sources, face_maps, maps),
             *(b, f, weights, dtype),
         )
-        values = ti.Vector([dtype(0.0) for _ in range(max(channels, 1))])
-        for c in ti.static(range(channels)):
-            values[c] = tapped(colors, b, rows, cols, tap_weights, first_source + c)
+        values = ti.Vector(
+            [
+                tapped(colors, b, rows, cols, tap_weights, first_source + c)
+                for c in range(max(channels, 1))
+            ]
+        )
         if ti.static(is_lit):
             normal = ti.Vector(
                 [varying_at(varyings, b, f, first_normal + k, weights) for k in range(3)]
@@ -149,8 +152,9 @@ def fragment_funcs(variant: Variant) -> SimpleNamespace:
             position = ti.Vector(
                 [varying_at(varyings, b, f, first_normal + 3 + k, weights) for k in range(3)]
             )
-            values = lit(lighting, b, values, normal, position)
-        return values
+            return lit(lighting, b, values, normal, position)
+        else:
+            return values
 
     return SimpleNamespace(weights_of=weights_of, colors_at=colors_at)
 

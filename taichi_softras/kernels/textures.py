@@ -30,10 +30,9 @@ def varying_at(varyings: ti.template(), b, f, column, weights):
 @ti.func
 def source_face(face_sources: ti.template(), b, f):
     """The face whose texture a face has: another one where it was cut out of that."""
-    source = f
-    if face_sources.shape[1] > 1:
-        source = face_sources[ti.min(b, face_sources.shape[0] - 1), f]
-    return source
+    column = ti.min(f, face_sources.shape[1] - 1)
+    listed = face_sources[ti.min(b, face_sources.shape[0] - 1), column]
+    return ti.select(face_sources.shape[1] > 1, listed, f)
 
 
 @ti.func
@@ -99,8 +98,9 @@ def bilinear_taps(u, v, maps: ti.template(), m, dtype: ti.template()):
     right = wrap_index(col + 1, width, maps[m, 3] != 0)
     above = maps[m, 0] + wrap_index(row, height, maps[m, 3] != 0) * width
     below = maps[m, 0] + wrap_index(row + 1, height, maps[m, 3] != 0) * width
-    taps = ti.Vector([above + left, above + right, below + left, below + right])
-    return taps, ti.Vector([x - ti.floor(x), y - ti.floor(y)])
+    return [above + left, above + right, below + left, below + right], ti.Vector(
+        [x - ti.floor(x), y - ti.floor(y)]
+    )
 
 
 @ti.func
@@ -129,20 +129,21 @@ def taps_at(
         weights.
     """
     if ti.static(texture == "vertex"):
-        return ti.Vector([f, f, f]), ti.Vector([0, 1, 2]), weights
+        return [f, f, f], [0, 1, 2], weights
     elif ti.static(texture == "surface"):
         w = ti.Vector([varying_at(varyings, b, f, k, weights) for k in range(3)])
         root = ti.sqrt(ti.cast(colors.shape[2], ti.f32))  # of a square number
         resolution = ti.cast(root + ti.cast(0.5, ti.f32), ti.i32)
         tap = surface_texel(w, resolution, dtype)
-        one = ti.cast(1, dtype)
-        return ti.Vector([source_face(face_sources, b, f)]), ti.Vector([tap]), ti.Vector([one])
+        return [source_face(face_sources, b, f)], [tap], ti.Vector([ti.cast(1, dtype)])
     else:
         u = varying_at(varyings, b, f, 0, weights)
         v = varying_at(varyings, b, f, 1, weights)
         m = map_of(face_sources, face_maps, b, f)
         taps, t = bilinear_taps(u, v, maps, m, dtype)
-        return taps // colors.shape[2], taps % colors.shape[2], bilinear_weights(t)
+        rows = [taps[k] // colors.shape[2] for k in range(4)]
+        cols = [taps[k] % colors.shape[2] for k in range(4)]
+        return rows, cols, bilinear_weights(t)
 
 
 @ti.func
@@ -150,6 +151,6 @@ def tapped(colors: ti.template(), b, rows, cols, tap_weights, channel):
     """Add the taps of one channel up, from colours that items may share."""
     b_color = ti.min(b, colors.shape[0] - 1)
     value = tap_weights[0] * colors[b_color, rows[0], cols[0], channel]
-    for t in ti.static(range(1, rows.n)):
+    for t in ti.static(range(1, len(rows))):
         value += tap_weights[t] * colors[b_color, rows[t], cols[t], channel]
     return value

@@ -14,7 +14,7 @@ import functools
 
 import taichi as ti
 
-from taichi_softras.kernels.geometry import is_finite
+from taichi_softras.kernels.geometry import is_workable
 from taichi_softras.kernels.sharing import copy_of
 
 SMALLEST_W = 2.0**-40
@@ -91,10 +91,9 @@ def finite_kernel(dtype):
         points: ti.types.ndarray(dtype=dtype, needs_grad=False),  # (B, V, 3) or (B, F, 3, 3), in
         finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B, V) or (B, F * 3), out
     ):
-        """Write 1 for a point whose coordinates are all finite, else 0."""
+        """Write 1 for a point whose coordinates are all finite, and not huge, else 0."""
         for b, v in finite:
-            point = point_of(points, b, v)
-            finite[b, v] = is_finite(point[0]) and is_finite(point[1]) and is_finite(point[2])
+            finite[b, v] = is_workable(point_of(points, b, v), dtype)
 
     return find_finite
 
