@@ -57,9 +57,18 @@ class Case:
     silhouette: bool = False
 
     def __str__(self) -> str:
-        views = f"{self.views} views, " if self.views > 1 else ""
-        kind = "silhouettes" if self.silhouette else "colours"
-        return f"{self.size}², {views}{self.faces:,} faces, {kind}, sigma {self.sigma:g}"
+        return self.describe()
+
+    def describe(self, *, leave_out: str = "") -> str:
+        """Say what is drawn, but for one of the fields."""
+        words = {
+            "size": f"{self.size}²",
+            "views": f"{self.views} views" if self.views > 1 else "",
+            "faces": f"{self.faces:,} faces",
+            "silhouette": "silhouettes" if self.silhouette else "colours",
+            "sigma": f"sigma {self.sigma:g}",
+        }
+        return ", ".join(word for field, word in words.items() if word and field != leave_out)
 
     def make_mesh(self) -> Mesh:
         """Make a mesh of about as many faces as wanted."""

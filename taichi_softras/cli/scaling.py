@@ -42,6 +42,11 @@ class Sweep:
     values: tuple[float, ...]
     quick: tuple[float, ...]
 
+    @property
+    def title(self) -> str:
+        """What varies, and what doesn't."""
+        return f"{self.label}; at {self.base.describe(leave_out=self.field)}"
+
     def case(self, value: float) -> Case:
         """Make the case at a value."""
         return dataclasses.replace(self.base, **{self.field: value})  # type: ignore[arg-type]
@@ -138,7 +143,7 @@ def nanoseconds_per_fragment(found: Measurement) -> float:
 
 def sweep_table(sweep: Sweep, curve: Curve) -> Table:
     """Lay out one curve."""
-    table = Table(title=f"{sweep.label}; else {sweep.base}")
+    table = Table(title=sweep.title)
     columns = (
         *(sweep.field, "forward, ms", "backward, ms", "fragments", "ns/fragment"),
         "peak memory, MiB",
@@ -213,7 +218,7 @@ def draw_curves(curves: Sequence[Curve], path: Path) -> None:
         for name in ("forward", "backward"):
             medians = [statistics.median(getattr(m, name)) * 1e3 for m in found]
             time.loglog(values, medians, "o-", label=name)
-        time.set_title(f"{sweep.label}\n(else {sweep.base})", fontsize=8)
+        time.set_title(sweep.title, fontsize=8)
         rate.loglog(values, [nanoseconds_per_fragment(m) for m in found], "o-", color="C2")
         memory.loglog(values, [m.memory_bytes / 2**20 for m in found], "o-", color="C3")
         memory.set_xlabel(sweep.label)
