@@ -870,7 +870,11 @@ def test_shading_refuses(call, error, words):
             "colors must have shape",
         ),
         (
-            lambda x, f: sr.render(x, f, x[..., :2], sr.LookAtCamera((0, 0, 3)), None, light=1),
+            lambda x, f: sr.render(
+                *(x, f, x[..., :2], sr.LookAtCamera((0, 0, 3))),
+                sr.RasterizerSettings(height=2, width=2),
+                light=sr.Light(),
+            ),
             ValueError,
             "colors must have shape",
         ),

@@ -200,7 +200,7 @@ def scene_inputs(rng):
     return inputs, faces, torch.cat([faces, torch.tensor([[0, 2, 6]], dtype=torch.int32)])
 
 
-def render(inputs, faces, *, without_last=False):
+def render(inputs, faces, *, without_last=False, clip=True):
     """Render with everything differentiable; return the image and the gradients.
 
     Without the last face if so asked, though it counts for the normals.
@@ -216,7 +216,8 @@ def render(inputs, faces, *, without_last=False):
         corners = sr.gather(sr.project(vertices, camera, settings.aspect), faces)
         image = sr.rasterize(corners, sr.gather(lit, faces), settings, sigma=sigma)
     else:
-        image = sr.render(vertices, faces, colors, camera, settings, light=light, sigma=sigma)
+        options = {"light": light, "sigma": sigma, "clip": clip}
+        image = sr.render(vertices, faces, colors, camera, settings, **options)
     weights = torch.linspace(-1, 2, image.numel(), dtype=image.dtype).reshape(image.shape)
     image.backward(weights)
     return image.detach(), {name: x.grad for name, x in leaves.items()}
@@ -250,11 +251,29 @@ def test_a_vertex_behind_the_camera_takes_its_faces_along(rng):
     inputs, faces, all_faces = scene_inputs(rng)
     inputs["vertices"][0, 6] = torch.tensor([3.0, 5.0, 9.0])
     inputs["diffuse"] *= 0  # its face still turns the normals of the others
-    expected, expected_grads = render(inputs, faces)
-    image, grads = render(inputs, all_faces)
+    expected, expected_grads = render(inputs, faces, clip=False)
+    image, grads = render(inputs, all_faces, clip=False)
     assert (image == expected).all()
     for name in ("vertices", "colors", "eye", "fov", "sigma"):
         torch.testing.assert_close(grads[name], expected_grads[name], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("place", [1e10, -1e19, 3e38])
+@pytest.mark.parametrize("shading", ["vertex", "face", "fragment"])
+def test_huge_coordinates_are_as_good_as_infinite(shading, place, rng):
+    """Of a vertex: neither image nor gradients hold what is not a number."""
+    inputs, _, all_faces = scene_inputs(rng)
+    inputs["vertices"][0, 6, 1] = place
+    vertices, colors = (inputs[name].float().requires_grad_() for name in ("vertices", "colors"))
+    lights = (sr.AmbientLight((0.5, 0.5, 0.5)), sr.PointLight((1.0, 1.0, 1.0), (0.0, 2.0, 0.0)))
+    lighting = sr.Lighting(lights=lights, specular=(0.5, 0.5, 0.5), shading=shading)
+    camera = sr.LookAtCamera((0.0, 1.0, 4.0))
+    image = sr.render(
+        vertices, all_faces, colors, camera, settings_of(), light=lighting, normals="view"
+    )
+    image.sum().backward()
+    assert_finite(image, {"vertices": vertices.grad, "colors": colors.grad})
+    assert image[..., -1].max() > 0.5
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
@@ -378,12 +397,12 @@ def test_batches_must_agree(rng):
             function(vertices, faces.repeat(3, 1, 1))
 
 
-@pytest.mark.parametrize("index", [-1, 6, 2**31 - 1])
+@pytest.mark.parametrize("index", [-2, 6, 2**31 - 1])
 def test_face_indices_out_of_range_are_refused(index, rng):
     vertices, faces = scenes.bumpy_octahedron(rng)
     faces[3, 1] = index
     camera = sr.LookAtCamera((0, 0, 4))
-    with pytest.raises(ValueError, match="faces must have indices from 0 to 5, got"):
+    with pytest.raises(ValueError, match="faces must have indices from 0 to 5, or -1, got"):
         sr.render_silhouette(vertices, faces, camera, settings_of())
 
 
