@@ -22,6 +22,7 @@ from taichi_softras.kernels.geometry import (
     load_corners,
     weight_slopes,
 )
+from taichi_softras.kernels.sort import sort_stretch
 from taichi_softras.kernels.variant import Variant
 
 
@@ -300,21 +301,8 @@ def tile_kernels() -> SimpleNamespace:
         starts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (tiles + 1,), in
         entries: ti.types.ndarray(dtype=ti.i64, ndim=1),  # (starts[-1],), in and out
     ):
-        """Sort the faces of each tile: Shell's sort, which is quick on lists nearly in order."""
+        """Sort the faces of each tile."""
         for tile in range(starts.shape[0] - 1):
-            start = starts[tile]
-            length = starts[tile + 1] - start
-            gap = 1
-            while gap < length // 3:
-                gap = 3 * gap + 1
-            while gap > 0:
-                for i in range(start + gap, start + length):
-                    entry = entries[i]
-                    j = i
-                    while j >= start + gap and entries[j - gap] > entry:
-                        entries[j] = entries[j - gap]
-                        j -= gap
-                    entries[j] = entry
-                gap //= 3
+            sort_stretch(entries, starts[tile], starts[tile + 1])
 
     return SimpleNamespace(count=count, fill=fill, sort=sort)
