@@ -7,7 +7,7 @@ import numpy as np
 import taichi as ti
 
 from taichi_softras.arrays import concatenate
-from taichi_softras.bridges import apply, array_like, dtype_of, is_array
+from taichi_softras.bridges import apply, array_like, dtype_of, is_array, start_for
 from taichi_softras.checks import check_array, check_sizes
 from taichi_softras.kernels.arrays import downsample_kernel
 from taichi_softras.kernels.lights import LightKinds
@@ -216,6 +216,7 @@ def _draw(
 ) -> Array:
     """Run the operator, with ones and zeros in place of arrays that it doesn't need."""
     like = inputs["face_vertices"]
+    start_for([x for x in inputs.values() if is_array(x)])
     unused = {
         "colors": (np.zeros((1, 1, 1, 1)), None),
         "varyings": (np.zeros((1, 1, 3, 1)), None),

@@ -66,19 +66,37 @@ def apply(operator: Operator, inputs: Sequence[Array]) -> tuple[Array, ...]:
         TypeError: If the inputs are of both kinds.
         ValueError: If they are on several devices, or not where Taichi runs.
     """
+    if start_for(inputs):
+        outputs: tuple[Array, ...] = _torch_bridge().apply(operator, inputs)
+        return outputs
+    return taichi_bridge.apply(operator, inputs)
+
+
+def start_for(inputs: Sequence[Array]) -> bool:
+    """Check that arrays belong together, and start Taichi where they are unless it runs.
+
+    Args:
+        inputs: All tensors of one device, or all Taichi ndarrays.
+
+    Returns:
+        Whether they are tensors.
+
+    Raises:
+        TypeError: If they are of both kinds.
+        ValueError: If they are on several devices, or not where Taichi runs.
+    """
     tensors = [is_tensor(x) for x in inputs]
     if all(tensors):
         devices = {device_of(x) for x in inputs}
         if len(devices) > 1:
             raise ValueError(f"tensors must be on one device, got {sorted(map(str, devices))}")
         ensure_running(devices.pop())
-        outputs: tuple[Array, ...] = _torch_bridge().apply(operator, inputs)
-        return outputs
+        return True
     if any(tensors) or not all(is_array(x) for x in inputs):
         kinds = sorted({type(x).__name__ for x in inputs})
         raise TypeError(f"arrays must all be tensors or all Taichi ndarrays, got {kinds}")
     ensure_running()
-    return taichi_bridge.apply(operator, inputs)
+    return False
 
 
 def run(function: Callable[[Sequence[Array], Allocate], T], inputs: Sequence[Array]) -> T:
