@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Comparison:
     difference: float
 
 
-class Anchor:
+class Anchor(ABC):
     """Another way to draw. Subclasses draw, and say which settings of ours give their images."""
 
     settings: dict[str, Any] = {}  # noqa: RUF012 - never written to
@@ -64,9 +65,9 @@ class Anchor:
         corners, colors = (torch.tensor(array) for array in several.face_arrays())
         return split_views(case, corners, colors.expand(views, -1, -1, -1).contiguous())
 
+    @abstractmethod
     def make_step(self, case: Case, inputs: list[Inputs], images: list[torch.Tensor]) -> Step:
         """Prepare to draw; the step puts the image of view 0 into ``images``."""
-        raise NotImplementedError
 
     def compare(self, case: Case, runs: int) -> Comparison:
         """Draw a case by ours and the other in turn."""
