@@ -324,8 +324,11 @@ def _to_torch(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     import torch  # only programs that call this need it
 
+    # Reshaped, because a first dimension that was indexed by None has a stride of 0, at which
+    # PyTorch warns when it comes to gradients.
     vertex_tensor, color_tensor = (
-        torch.tensor(values, device=device, dtype=dtype) for values in (vertices, colors)
+        torch.tensor(values, device=device, dtype=dtype).reshape(-1).reshape(values.shape)
+        for values in (vertices, colors)
     )
     return vertex_tensor, torch.tensor(faces, device=device), color_tensor
 
