@@ -7,15 +7,14 @@ Layers, each importing only those below it:
     nn                                                  PyTorch modules
     renderer, conventions                               mesh + camera + light -> image
     inspection                                          what pixels are made of
-    rasterizer, cameras, lights, losses, optimizers     functions on arrays
-    subdivision, voxels                                 meshes made finer, and coarse
-    primitives, teapot, meshes, materials               mesh data
-    mesh_files and what it reads and writes with        mesh files
     rasterizer, cameras, clipping, lights, losses,
     optimizers                                          functions on arrays
-    primitives, teapot, meshes, mesh_parts, files       mesh data and mesh files
+    schedules                                           of softness
+    subdivision, voxels                                 meshes made finer, and coarse
+    primitives, teapot, meshes, mesh_parts              mesh data
+    mesh_files and what it reads and writes with        mesh files
     pictures                                            what is written to disk
-    sparse                                              matrices that arrays are multiplied with
+    materials, sparse                                   of surfaces; to multiply arrays with
     textures                                            where faces have their colours from
     checks, arrays, sharing                             of arrays, at the boundary
     bridges                                             PyTorch's graph; Taichi's tapes
@@ -115,6 +114,10 @@ from taichi_softras.renderer import gather as gather
 from taichi_softras.renderer import render as render
 from taichi_softras.renderer import render_silhouette as render_silhouette
 from taichi_softras.runtime import init as init
+from taichi_softras.schedules import GeometricDecay as GeometricDecay
+from taichi_softras.schedules import Schedule as Schedule
+from taichi_softras.schedules import StepDecay as StepDecay
+from taichi_softras.schedules import anneal as anneal
 from taichi_softras.settings import RasterizerSettings as RasterizerSettings
 from taichi_softras.sparse import SparseMatrix as SparseMatrix
 from taichi_softras.subdivision import Subdivision as Subdivision
