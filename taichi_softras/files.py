@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Finding files that others name, and writing files whole or not at all."""
 
 import secrets
 import shutil
@@ -50,3 +50,23 @@ def whole_file(path: str | PathLike[str]) -> Iterator[Path]:
     finally:
         # Gone already if all went well. "finally" also sees KeyboardInterrupt.
         unfinished.unlink(missing_ok=True)
+
+
+def find_file(folder: Path, name: str) -> Path | None:
+    """Find a file that another names: where that says, else beside it by the last part of its path.
+
+    Args:
+        folder: Where the file lies that names it.
+        name: As it stands there: in quotes or not, with slashes of either kind.
+
+    Returns:
+        The file, None if there is none.
+    """
+    name = name.strip().strip('"').replace("\\", "/")
+    for path in (folder / name, folder / name.rpartition("/")[2]):
+        try:
+            if path.is_file():
+                return path
+        except (OSError, ValueError):  # no name that a file can have
+            continue
+    return None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 GREY = 0.7
 """Red, green and blue of what has no colour of its own."""
@@ -94,6 +96,17 @@ def decoded_image(image: Any) -> NDArray[Any] | None:
         return None
     texels.flags.writeable = False
     return texels
+
+
+def read_image(path: Path | None) -> NDArray[Any] | None:
+    """Read an image file as `decoded_image` does: None for None, and for what is no image."""
+    if path is None:
+        return None
+    try:
+        with Image.open(path) as image:
+            return decoded_image(image)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
 
 
 def nearest_texels(image: NDArray[Any], uvs: NDArray[Any], wrap: Wrap) -> NDArray[Any]:

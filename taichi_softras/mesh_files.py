@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taichi_softras.ac3d_reader import read_ac3d
 from taichi_softras.files import whole_file
 from taichi_softras.mesh_encoders import glb_bytes, obj_files, ply_bytes
 from taichi_softras.mesh_parts import FileMesh, complete_materials, mean_colors, split_vertices
@@ -20,12 +21,14 @@ from taichi_softras.meshes import Mesh
 from taichi_softras.obj_reader import read_obj
 from taichi_softras.scene_reader import read_scene
 
-READABLE = (".obj", ".ply", ".off", ".stl", ".glb", ".gltf")
+READABLE = (".obj", ".ply", ".off", ".stl", ".glb", ".gltf", ".ac")
 WRITABLE = (".obj", ".ply", ".glb")
+OWN_READERS = {".obj": read_obj, ".ac": read_ac3d}
+"""Of the formats that trimesh does not read, or not well."""
 
 
 def read_mesh(path: str | PathLike[str], *, textures: bool = False) -> Mesh:
-    """Read a mesh from an OBJ, PLY, OFF, STL, GLB or glTF file.
+    """Read a mesh from an OBJ, PLY, OFF, STL, GLB, glTF or AC3D (.ac) file.
 
     All of the file's faces become one mesh, in its own frame and units: those of a scene where
     the scene has them, polygons cut into triangles, degenerate and repeated faces included. In
@@ -74,8 +77,8 @@ def read_mesh(path: str | PathLike[str], *, textures: bool = False) -> Mesh:
             raise ValueError(f"file must hold a mesh, got {str(path)!r}, which is empty")
     try:
         with _quiet():
-            found = read_obj(path) if path.suffix.lower() == ".obj" else None
-            found = found or read_scene(path, weld=textures)
+            own_reader = OWN_READERS.get(path.suffix.lower())
+            found = own_reader(path) if own_reader else read_scene(path, weld=textures)
     except Exception as error:  # trimesh raises all kinds at a file that does not parse
         reason = f"{type(error).__name__}: {error}"
         raise ValueError(

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from taichi_softras.materials import Material, Wrap, decoded_image
+from taichi_softras.files import find_file
+from taichi_softras.materials import Material, Wrap, read_image
 from taichi_softras.mesh_parts import DeclaredMaterial, FileMesh, assign_materials
 from taichi_softras.polygons import triangulate
 
@@ -174,24 +174,12 @@ def _looked_up(values: NDArray[Any], indices: NDArray[Any]) -> NDArray[Any]:
 def _read_libraries(folder: Path, libraries: list[str]) -> dict[str, DeclaredMaterial]:
     materials: dict[str, DeclaredMaterial] = {}
     for library in libraries:
-        whole = _found(folder, library)
+        whole = find_file(folder, library)
         # Several may be named in one line, but names with spaces are the more common.
-        for path in [whole] if whole else [_found(folder, word) for word in library.split()]:
+        for path in [whole] if whole else [find_file(folder, word) for word in library.split()]:
             if path is not None:
                 materials |= _read_mtl(path)
     return materials
-
-
-def _found(folder: Path, name: str) -> Path | None:
-    """Find the file of a name: where it says, else by its last part in ``folder``."""
-    name = name.strip().strip('"').replace("\\", "/")
-    for path in (folder / name, folder / name.rpartition("/")[2]):
-        try:
-            if path.is_file():
-                return path
-        except (OSError, ValueError):  # no name that a file can have
-            continue
-    return None
 
 
 def _read_mtl(path: Path) -> dict[str, DeclaredMaterial]:
@@ -215,7 +203,7 @@ def _declared(
         return DeclaredMaterial(None, plain)
     file, wrap = _map(said["map_kd"])
     if file not in images:
-        images[file] = _read_image(folder, file)
+        images[file] = read_image(find_file(folder, file))
     # Kd does not count beside a map: exporters leave there what is only for want of one.
     textured = None if images[file] is None else Material(name, image=images[file], wrap=wrap)
     return DeclaredMaterial(textured, plain)
@@ -253,14 +241,3 @@ def _is_number(word: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _read_image(folder: Path, name: str) -> NDArray[Any] | None:
-    path = _found(folder, name)
-    if path is None:
-        return None
-    try:
-        with Image.open(path) as image:
-            return decoded_image(image)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # no image
-        return None

@@ -533,7 +533,7 @@ def test_scene_keeps_the_colors_of_its_parts(tmp_path):
 
 
 def test_read_mesh_refuses_paths(tmp_path):
-    suffixes = r"\.obj, \.ply, \.off, \.stl, \.glb, \.gltf"
+    suffixes = r"\.obj, \.ply, \.off, \.stl, \.glb, \.gltf, \.ac"
     with pytest.raises(ValueError, match=rf"path must end in one of {suffixes}, got 'a\.fbx'"):
         read_mesh("a.fbx")
     with pytest.raises(FileNotFoundError, match=r"path must be that of a file that exists, got '"):
@@ -543,7 +543,7 @@ def test_read_mesh_refuses_paths(tmp_path):
         read_mesh(tmp_path / "folder.obj")
 
 
-@pytest.mark.parametrize("suffix", [".obj", ".ply", ".off", ".stl", ".glb", ".gltf"])
+@pytest.mark.parametrize("suffix", [".obj", ".ply", ".off", ".stl", ".glb", ".gltf", ".ac"])
 @pytest.mark.parametrize("content", [b"nonsense", b"\x00\xff\xfe" * 99, b"\n"])
 def test_read_mesh_refuses_nonsense(tmp_path, suffix, content):
     path = tmp_path / f"broken{suffix}"
