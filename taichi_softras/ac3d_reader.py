@@ -7,10 +7,10 @@ Source:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,14 +89,6 @@ class _Source:
             self._position = len(self._text) if end < 0 else end + 1
 
 
-class _Surface(NamedTuple):
-    """One polygon of an object, which turns as the object's others."""
-
-    indices: list[int]  # of the object's vertices
-    uvs: list[tuple[float, float]]
-    material: int
-
-
 @dataclass
 class _Object:
     """An object of the file, between its first line and its last."""
@@ -108,12 +100,49 @@ class _Object:
     rotation: NDArray[Any] = field(default_factory=lambda: np.eye(3))  # of rows, times this
     location: NDArray[Any] = field(default_factory=lambda: np.zeros(3))
     vertices: NDArray[Any] = field(default_factory=lambda: np.empty((0, 3)))
-    surfaces: list[_Surface] = field(default_factory=list)
-    num_surfaces: int = 0  # that the file announces
-    num_taken: int = 0  # lines included
+    indices: list[int] = field(default_factory=list)  # of vertices, one per corner
+    uvs: list[tuple[float, float]] = field(default_factory=list)  # one per corner
+    sizes: list[int] = field(default_factory=list)  # how many corners each polygon has
+    polygon_materials: list[int] = field(default_factory=list)
+    num_surfaces: int = 0  # as the file announces, lines included
+    num_taken: int = 0
     flags: int = POLYGON  # of the surface that is being read
     material: int = 0
     kids_left: int | None = None  # None until the file says
+
+    def add_polygon(self, corners: list[tuple[int, float, float]]) -> None:
+        """Add a polygon of the current material; points and lines are none."""
+        if len(corners) < 3:
+            return
+        self.indices += [index for index, _, _ in corners]
+        self.uvs += [(u, v) for _, u, v in corners]
+        self.sizes.append(len(corners))
+        self.polygon_materials.append(self.material)
+
+    def check(self) -> None:
+        """Refuse an object whose parts do not fit together."""
+        if self.num_taken != self.num_surfaces:
+            raise ValueError(f"numsurf must be {self.num_taken}, got {self.num_surfaces}")
+        lowest, highest = min(self.indices, default=0), max(self.indices, default=-1)
+        if lowest < 0 or highest >= len(self.vertices):
+            raise ValueError(
+                f"surfaces must have vertices from 0 to {len(self.vertices) - 1}, "
+                f"got {lowest} to {highest}"
+            )
+        if self.texture and not np.isfinite(self.image_uvs()).all():
+            raise ValueError("texture coordinates must be finite")
+
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether its frame is left-handed."""
+        return bool(np.linalg.det(self.rotation) < 0)
+
+    def image_uvs(self) -> NDArray[Any]:
+        """Texture coordinates (C, 2) in the image; NaN if there is none."""
+        uvs = np.array(self.uvs).reshape(-1, 2)
+        if not self.texture:  # they are there all the same, mostly zeros
+            return np.full(uvs.shape, np.nan)
+        return uvs * self.repeat + self.offset
 
 
 class _Parser:
@@ -161,8 +190,9 @@ class _Parser:
         elif directive in ("MATERIAL", "MAT"):  # all in a line; newer files: in lines to ENDMAT
             self._material(rest)
         elif directive == "rgb":
-            name = self.materials.pop().name if self.materials else ""
-            self.materials.append(Material(name, _color(rest)))
+            if not self.materials:
+                raise ValueError(f"must not be outside of a material, got {line!r}")
+            self.materials.append(Material(self.materials.pop().name, _color(rest)))
         elif directive == "data":
             self.source.skip(_count(rest))
         elif not directive[0].isalpha():
@@ -171,7 +201,7 @@ class _Parser:
     def _material(self, rest: str) -> None:
         name, rest = _split_name(rest)
         rgb = re.search(r"\brgb\s(.*)", rest)
-        self.materials.append(Material(_text(name), _color(rgb[1])) if rgb else Material(name))
+        self.materials.append(Material(_text(name), _color(rgb[1]) if rgb else (1, 1, 1)))
 
     def _begin(self) -> None:
         parent = self._open[-1] if self._open else None
@@ -213,27 +243,21 @@ class _Parser:
 
     def _refs(self, target: _Object, rest: str) -> None:
         rows = self.source.rows(_count(rest))
-        indices = [int(row[0]) for row in rows]
-        uvs = [(float(row[1]), float(row[2])) for row in rows]
+        corners = [(int(row[0]), float(row[1]), float(row[2])) for row in rows]
         target.num_taken += 1
         kind = target.flags & 15
-        if kind == POLYGON and len(rows) > 2:
-            target.surfaces.append(_Surface(indices, uvs, target.material))
+        if kind == POLYGON:
+            target.add_polygon(corners)
         elif kind == TRIANGLE_STRIP:
-            for start in range(len(rows) - 2):  # every second one turns the other way
-                step = 1 - 2 * (start % 2)
-                corners = [start, start + 1, start + 2][::step]
-                target.surfaces.append(
-                    _Surface(
-                        [indices[i] for i in corners], [uvs[i] for i in corners], target.material
-                    )
-                )
-        elif kind not in (POLYGON, CLOSED_LINE, LINE):
-            raise ValueError(f"must be a polygon, line or strip of triangles, got kind {kind}")
+            for start in range(len(rows) - 2):
+                triangle = corners[start : start + 3]
+                target.add_polygon(triangle[::-1] if start % 2 else triangle)  # they alternate
+        elif kind not in (CLOSED_LINE, LINE):
+            raise ValueError(f"must be a polygon, a line or a strip of triangles, got kind {kind}")
 
     def _kids(self, target: _Object, rest: str) -> None:
         """Complete an object, and those that this is the last one of."""
-        _check_surfaces(target)
+        target.check()
         if target.parent is not None:
             target.location = target.location @ target.parent.rotation + target.parent.location
             target.rotation = target.rotation @ target.parent.rotation
@@ -244,47 +268,27 @@ class _Parser:
                 self._open[-1].kids_left = (self._open[-1].kids_left or 0) - 1
 
 
-def _check_surfaces(target: _Object) -> None:
-    if target.num_taken != target.num_surfaces:
-        raise ValueError(f"numsurf must be {target.num_taken}, got {target.num_surfaces}")
-    num_vertices = len(target.vertices)
-    for surface in target.surfaces:
-        if min(surface.indices) < 0 or max(surface.indices) >= num_vertices:
-            raise ValueError(
-                f"a surface must have vertices from 0 to {num_vertices - 1}, "
-                f"got {min(surface.indices)} to {max(surface.indices)}"
-            )
-    if target.texture and not all(np.isfinite(surface.uvs).all() for surface in target.surfaces):
-        raise ValueError("texture coordinates must be finite")
-
-
 def _joined(objects: list[_Object], materials: list[Material], folder: Path) -> FileMesh:
     """Make one mesh of all objects."""
-    starts = np.cumsum([0] + [len(part.vertices) for part in objects])
-    vertices = [part.vertices @ part.rotation + part.location for part in objects]
-    corners, uvs, sizes, kinds, mirrored = [], [], [], [], []
-    for part, start in zip(objects, starts.tolist()):
-        is_mirror = bool(np.linalg.det(part.rotation) < 0)  # it turns faces inside out
-        for surface in part.surfaces:
-            corners += [start + index for index in surface.indices]
-            sizes.append(len(surface.indices))
-            kinds.append((surface.material, part.texture))
-            mirrored.append(is_mirror)
-        uvs.append(_object_uvs(part))
-    points = np.concatenate([np.empty((0, 3)), *vertices])
-    corner = np.array(corners, dtype=np.int64)
-    triangles, polygon = triangulate(points[corner], np.array(sizes, dtype=np.int64))
-    is_mirrored = np.array(mirrored, dtype=bool)[polygon]
-    triangles[is_mirrored] = triangles[is_mirrored, ::-1]
-    face_uvs = np.concatenate([np.empty((0, 2)), *uvs])[triangles]
+    vertices = _stacked([part.vertices @ part.rotation + part.location for part in objects], 3)
+    counts = _integers(len(part.vertices) for part in objects)
+    starts = np.repeat(np.cumsum(counts) - counts, _integers(len(part.indices) for part in objects))
+    corners = _integers(index for part in objects for index in part.indices) + starts
+    sizes = _integers(size for part in objects for size in part.sizes)
+    triangles, polygon = triangulate(vertices[corners], sizes)
+    is_mirror = np.array([part.is_mirrored for part in objects], dtype=bool)
+    is_mirrored = np.repeat(is_mirror, _integers(len(part.sizes) for part in objects))[polygon]
+    triangles[is_mirrored] = triangles[is_mirrored, ::-1]  # a mirror turns faces inside out
+    face_uvs = _stacked([part.image_uvs() for part in objects], 2)[triangles]
+    kinds = [(number, part.texture) for part in objects for number in part.polygon_materials]
     declared = _declared(kinds, materials, folder)
     place = {kind: number for number, kind in enumerate(declared)}
-    numbers = np.array([place[kind] for kind in kinds], dtype=np.int64)[polygon]
+    numbers = _integers(place[kind] for kind in kinds)[polygon]
     chosen, face_materials = assign_materials(list(declared.values()), numbers, face_uvs)
     return FileMesh(
-        points,
-        corner[triangles],
-        np.full(points.shape, np.nan),
+        vertices,
+        corners[triangles],
+        np.full(vertices.shape, np.nan),
         multiplies=False,
         corner_normals=None,
         face_uvs=face_uvs,
@@ -293,11 +297,12 @@ def _joined(objects: list[_Object], materials: list[Material], folder: Path) -> 
     )
 
 
-def _object_uvs(part: _Object) -> NDArray[Any]:
-    uvs = np.array([uv for surface in part.surfaces for uv in surface.uvs]).reshape(-1, 2)
-    if not part.texture:  # they are there all the same, mostly zeros
-        return np.full(uvs.shape, np.nan)
-    return uvs * part.repeat + part.offset
+def _integers(values: Iterable[int]) -> NDArray[np.int64]:
+    return np.fromiter(values, dtype=np.int64)
+
+
+def _stacked(arrays: list[NDArray[Any]], width: int) -> NDArray[Any]:
+    return np.concatenate([np.empty((0, width)), *arrays])
 
 
 def _declared(

@@ -32,14 +32,15 @@ def read_mesh(path: str | PathLike[str], *, textures: bool = False) -> Mesh:
 
     All of the file's faces become one mesh, in its own frame and units: those of a scene where
     the scene has them, polygons cut into triangles, degenerate and repeated faces included. In
-    OBJ files polygons may be concave; in others they are cut around their first corner.
+    OBJ and AC3D files polygons may be concave; in others they are cut around their first corner.
 
     A corner of a face has the colour that the file gives the vertex; else that of the texture at
     its texture coordinates, nearest texel; else its material's or face's; else grey. In glTF all
-    of these are multiplied; in OBJ a texture takes the place of ``Kd``. Values are taken as they
-    are, also those of glTF, which are linear, and those of textures, which are not. OFF and STL
-    files are grey. Opacity is left out: alpha, ``d`` and ``map_d``; so are the other maps of a
-    material, and transformations of texture coordinates.
+    of these are multiplied, and in AC3D the texture and the material; in OBJ a texture takes the
+    place of ``Kd``. Values are taken as they are, also those of glTF, which are linear, and those
+    of textures, which are not. OFF and STL files are grey. Opacity is left out: alpha, ``d``,
+    ``map_d`` and ``trans``; so are the other maps of a material, and transformations of texture
+    coordinates, but for those of AC3D.
 
     Vertices are those of the file, in its order, also those of no face. Corners of an STL file
     at one place are one vertex.
