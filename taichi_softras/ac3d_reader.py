@@ -37,8 +37,8 @@ def read_ac3d(path: Path) -> FileMesh:
         What it says, with vertices and faces in the order of the file.
 
     Raises:
-        ValueError: If the file ends early, a number cannot be read, an index is out of range, or
-            a count is not that of what it counts.
+        ValueError: If the file ends within an object, a number cannot be read, an index is out of
+            range, or a count of vertices or surfaces is wrong. One of objects may be.
     """
     parser = _Parser(path.read_bytes().decode("latin-1"))  # as "data" counts bytes
     try:

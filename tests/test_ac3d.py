@@ -29,7 +29,7 @@ SQUARE = ((0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0))
 HALF_TURN = "rot 0 1 0 -1 0 0 0 0 1"  # a quarter, in fact: x goes to y, y to -x
 
 
-def surface(indices, *, flags="0x0", material=0, uvs=None):
+def surface(indices, material=0, *, flags="0x0", uvs=None):
     """Lines of one surface."""
     uvs = uvs or [(0, 0)] * len(indices)
     refs = "".join(f"{index} {u} {v}\n" for index, (u, v) in zip(indices, uvs))
@@ -148,15 +148,15 @@ def test_lines_and_lights_have_no_faces(tmp_path):
 
 
 def test_surfaces_have_their_materials(tmp_path):
-    text = ac3d(
-        solid(surface([0, 1, 2], material=1), surface([0, 2, 3]), surface([1, 2, 3], material=7))
-    )
+    corners, numbers = ([0, 1, 2], [0, 2, 3], [1, 2, 3], [0, 1, 3]), (1, 0, 7, -1)
+    surfaces = [surface(*pair) for pair in zip(corners, numbers)]
+    text = ac3d(solid(*surfaces)).replace("mat 0\n", "")  # which it is for want of another
     mesh = read(tmp_path, text)
-    for face, color in zip(mesh.faces, (GREEN, RED, GREY)):
+    for face, color in zip(mesh.faces, (GREEN, RED, GREY, GREY)):
         np.testing.assert_allclose(mesh.colors[face], [color] * 3)
     kept = read(tmp_path, text, textures=True)
     assert [material.name for material in kept.materials] == ["green", "red one", ""]
-    assert kept.face_materials.tolist() == [0, 1, 2]
+    assert kept.face_materials.tolist() == [0, 1, 2, 2]
     assert kept.face_uvs is None
     np.testing.assert_allclose([material.color for material in kept.materials], [GREEN, RED, GREY])
 
@@ -205,6 +205,7 @@ def test_texture_repeats_and_moves(tmp_path):
     mesh = read(tmp_path, ac3d(solid(surface([0, 1, 2, 3], uvs=uvs), said=said)), textures=True)
     expected = np.add(np.multiply(uvs, (2, 3)), (0.25, -1))
     np.testing.assert_allclose(mesh.face_uvs, expected[mesh.faces])
+    assert mesh.materials[0].image is not None
 
 
 def test_objects_have_textures_of_their_own(tmp_path):
