@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Polygon
+from numpy.typing import ArrayLike
 
 from taichi_softras.files import whole_file
 
@@ -20,8 +21,8 @@ PARTS = (
     " of every pixel, and a loss of colours moves it. Hard, its gradient is zero.",
     "b   A pixel that a triangle does not reach. Soft, its alpha pulls the nearest edge, the"
     " farther the larger sigma is. Hard, it does not.",
-    "c   A cube turns away from its target, as soft as itself. Arrows: where the exact slope takes"
-    " descent; green to the target, red away, grey nowhere. Dotted: against a photo.",
+    "c   A cube turns away from its target. Arrows: where the exact slope takes descent; green to"
+    " the target, red away, grey nowhere. Dotted: the target a photo.",
     "d   Without the part of the gradient that goes through the interpolation of colours and"
     " depths, as in SoftRas's code, gradients by x and y are wrong.",
 )
@@ -52,20 +53,17 @@ def _outline(axes: Axes, corners: np.ndarray, color: str, style: str = "--") -> 
     axes.add_patch(Polygon(corners[:, :2], fill=False, ec=color, ls=style, lw=1.6))
 
 
-def _arrows(
-    axes: Axes, at: np.ndarray, along: np.ndarray, color: str, longest: float, **options: Any
-) -> None:
-    """Draw arrows, (N, 2), the longest of which is as long as is said."""
+def _arrows(axes: Axes, at: np.ndarray, along: np.ndarray, color: str, longest: float) -> None:
+    """Draw arrows at points, the longest of which is as long as is said."""
     lengths = np.linalg.norm(along[:, :2], axis=1)
     ends = at[:, :2] + along[:, :2] * longest / lengths.max()
-    for start, end in zip(at, ends):
-        axes.annotate(
-            "",
-            xy=end,
-            xytext=start[:2],
-            arrowprops={"arrowstyle": "-|>", "color": color, "lw": 2, "shrinkA": 0, "shrinkB": 0}
-            | options,
-        )
+    for start, end in zip(at[:, :2], ends):
+        _arrow(axes, start, end, color, 2.0)
+
+
+def _arrow(axes: Axes, start: ArrayLike, end: ArrayLike, color: str, width: float) -> None:
+    style = {"arrowstyle": "-|>", "color": color, "lw": width, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", xy=end, xytext=start, arrowprops=style)
 
 
 def _draw_hidden(row: SubFigure, hidden: dict[str, Any]) -> None:
@@ -116,6 +114,7 @@ def _draw_curve(axes: Axes, curve: dict[str, Any]) -> None:
     x, largest = curve["degrees"], curve["losses"].max()
     y = curve["losses"] / largest
     axes.plot(x, curve["photo"] / largest, color="black", lw=1, ls=":")
+    # Headings are 0, 1 and -1, the last.
     colors = np.array([NONE, TOWARDS, AWAY])[curve["headings"].astype(int)]
     points = np.stack([x, y], axis=1)
     lines = np.stack([points[:-1], points[1:]], axis=1)
@@ -123,10 +122,8 @@ def _draw_curve(axes: Axes, curve: dict[str, Any]) -> None:
     for i in range(len(x) // 24 // 2, len(x), max(len(x) // 12, 1)):
         step = -np.sign(x[i]) * curve["headings"][i]
         if step:
-            axes.annotate(
-                "", xy=(x[i] + 24 * step, y[i] + 0.06), xytext=(x[i], y[i] + 0.06),
-                arrowprops={"arrowstyle": "-|>", "color": colors[i], "lw": 1.6},
-            )  # fmt: skip
+            above = y[i] + 0.06
+            _arrow(axes, (x[i], above), (x[i] + 24 * step, above), colors[i], 1.6)
     axes.set(xlim=(-180, 180), ylim=(0, 1.8), xticks=(-180, -90, 0, 90, 180), yticks=(0, 0.5, 1))
     share = (curve["headings"] > 0).mean()
     axes.set_title(f"{_softness(curve)}\n{share:.0%} of starts head for 0", fontsize=SMALL + 1)
@@ -153,9 +150,9 @@ def _draw_landscapes(
     axes[0].set_ylabel("loss / its largest")
     maps = right.subplots(2, 1, sharex=True)
     soft = [entry for entry in grid if entry["softness"] is not None]
-    for axes, name, words in zip(maps, ("same", "photo"), ("as soft a target", "a photo")):
+    for axes, name, words in zip(maps, ("same", "photo"), ("target as soft", "target a photo")):
         _draw_grid(axes, soft, name)
-        axes.set_title(f"starts that head for {words}", fontsize=SMALL + 1)
+        axes.set_title(f"starts that head for 0, {words}", fontsize=SMALL + 1)
     maps[1].set_xlabel("sigma")
 
 
@@ -208,7 +205,7 @@ def _draw_errors(axes: Axes, missing: Sequence[dict[str, Any]]) -> None:
     axes.set_xscale("log")
     axes.set(xlim=(lowest, 3e3), xticks=[1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1])
     axes.set_title("error relative to central differences, float64", fontsize=SMALL + 1)
-    axes.legend(fontsize=SMALL - 1, loc="lower right")
+    axes.legend(fontsize=SMALL - 1, loc="upper center")
 
 
 def _softness(entry: dict[str, Any]) -> str:
