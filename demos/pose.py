@@ -25,6 +25,7 @@ import torch
 from dense import dense_render
 from pose_figure import draw_figure
 from reporting import make_progress, mean_interval, print_table, write_json
+from rotations import angles_between, exp_rotation
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
@@ -137,14 +138,6 @@ def draw(
 # --- Descending -------------------------------------------------------------------------------
 
 
-def exp_rotation(turns: Tensor) -> Tensor:
-    """Rotate about vectors (B, 3) by their lengths, in radians, (B, 3, 3)."""
-    x, y, z = turns.unbind(1)
-    zero = torch.zeros_like(x)
-    rows = [zero, -z, y, z, zero, -x, -y, x, zero]
-    return torch.linalg.matrix_exp(torch.stack(rows, dim=1).reshape(-1, 3, 3))
-
-
 def descend(
     subject: Subject,
     picture: Tensor,
@@ -199,13 +192,6 @@ def make_methods(steps: int) -> dict[str, Method]:
 
 
 # --- Errors -----------------------------------------------------------------------------------
-
-
-def angles_between(rotations: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Measure the angles of the rotations from one to the other, (...), in degrees."""
-    # By the chord: an arc cosine loses half of the digits near 0.
-    chords = np.linalg.norm(rotations - truth, axis=(-2, -1)) / math.sqrt(8)
-    return np.degrees(2 * np.arcsin(np.clip(chords, 0, 1)))
 
 
 def best_of(values: np.ndarray, losses: np.ndarray, count: int) -> float:
