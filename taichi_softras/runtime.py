@@ -4,6 +4,7 @@ Taichi is process-wide: one backend at a time, and ``ti.init`` destroys the fiel
 whoever used it before. So it is started at the first use, never at import, and never restarted.
 """
 
+import atexit
 import contextlib
 import os
 import threading
@@ -82,6 +83,14 @@ def ensure_running(device: str | None = None) -> None:
             )
         if device is not None and (arch == ti.cuda) != (device == "cuda"):
             raise ValueError(f"arrays are on {device}, but Taichi was started on {running_arch()}")
+
+
+@atexit.register
+def _stop() -> None:
+    # Taichi writes its cache of compiled kernels when its program ends. At the end of Python
+    # itself it may never do so, where something still holds it, as PyTorch's graph does.
+    if is_running():
+        ti.reset()
 
 
 def _start(arch: Any, options: dict[str, Any]) -> None:

@@ -45,23 +45,17 @@ def data(demo, tmp_path_factory):
     return folder
 
 
-def run(program, *arguments, launcher=()):
-    command = [sys.executable, *launcher, str(FOLDER / program), *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-
-
-def succeed(*arguments, **options):
-    result = run(*arguments, **options)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
-
-
 @pytest.fixture(scope="module")
-def trained(data, tmp_path_factory):
+def trained(demo, data, tmp_path_factory):
     """A folder of training, after four steps in one process."""
     output = tmp_path_factory.mktemp("run")
-    succeed("train.py", "--data", data, "--output", output, "--quick", "--dtype", "float64")
+    demo("train").main(training(data, output))
     return output
+
+
+def training(data, output):
+    """Arguments of a short training."""
+    return ["--data", str(data), "--output", str(output), "--quick", "--dtype", "float64"]
 
 
 def checkpoint(folder):
@@ -80,9 +74,10 @@ def assert_same_training(found, expected, *, rtol):
 
 def test_two_processes_train_as_one(data, trained, tmp_path):
     # Batches are normalised over both processes, and gradients averaged.
-    launcher = ("-m", "torch.distributed.run", "--nproc-per-node", "2")
-    arguments = ("--data", data, "--output", tmp_path, "--quick", "--dtype", "float64")
-    succeed("train.py", *arguments, launcher=launcher)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    command = [*launcher, str(FOLDER / "train.py"), *training(data, tmp_path)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
     assert_same_training(checkpoint(tmp_path), checkpoint(trained), rtol=1e-9)
 
 
@@ -123,9 +118,9 @@ def test_training_lowers_the_loss(demo, data):
         assert found["loss"] == pytest.approx(parts, rel=1e-5)
 
 
-def test_evaluation_and_reconstruction(data, trained, tmp_path):
-    printed = succeed("evaluate.py", "--data", data, "--run", trained, "--quick")
-    assert "network" in printed
+def test_evaluation_and_reconstruction(demo, data, trained, tmp_path, capsys):
+    demo("evaluate").main(["--data", str(data), "--run", str(trained), "--quick"])
+    assert "network" in capsys.readouterr().out
     scores = json.loads((trained / "evaluation_test.json").read_text())
     for method in ("class mean", "retrieval", "network"):
         low, high = scores[method]["mean of classes"][1:]
@@ -135,22 +130,26 @@ def test_evaluation_and_reconstruction(data, trained, tmp_path):
     picture = tmp_path / "photo.png"
     with np.load(data / "box_test_images.npz") as content:
         iio.imwrite(picture, content["arr_0"][0, 3].transpose(1, 2, 0))
-    succeed("reconstruct.py", picture, "-o", tmp_path / "mesh.obj", "--run", trained)
-    mesh = sr.read_mesh(tmp_path / "mesh.obj")
+    output = tmp_path / "mesh.obj"
+    demo("reconstruct").main([str(picture), "-o", str(output), "--run", str(trained)])
+    mesh = sr.read_mesh(output)
     assert (mesh.num_vertices, mesh.num_faces) == (642, 1280)
     assert np.abs(mesh.vertices).max() <= 0.5
 
 
-def test_wrong_folders_are_refused_in_a_line(data, tmp_path):
+def test_wrong_folders_are_refused_in_a_line(demo, data, tmp_path, capsys):
+    run = str(tmp_path / "run")
     for program, arguments, words in (
-        ("train.py", ("--data", tmp_path, "--output", tmp_path / "run"), "_train_images.npz files"),
-        ("evaluate.py", ("--data", data, "--run", tmp_path), "best.pt"),
-        ("train.py", ("--data", data, "--output", tmp_path / "run", "--batch", "0"), "at least 1"),
+        ("train", ["--data", str(tmp_path), "--output", run], "_train_images.npz files"),
+        ("train", ["--data", str(data), "--output", run, "--batch", "0"], "at least 1"),
+        ("evaluate", ["--data", str(data), "--run", str(tmp_path)], "best.pt"),
     ):
-        result = run(program, *arguments)
-        assert result.returncode == 1
-        assert words in result.stderr
-        assert len(result.stderr.splitlines()) == 1
+        with pytest.raises(SystemExit) as stopped:
+            demo(program).main(arguments)
+        assert stopped.value.code == 1
+        message = capsys.readouterr().err
+        assert words in message
+        assert len(message.splitlines()) == 1
 
 
 def test_views_show_the_voxels(demo, data):
@@ -262,8 +261,8 @@ def test_models_become_a_data_set(demo, tmp_path):
     if not folder.is_dir():
         pytest.skip("the package sweethome3d-furniture is not installed")
     aircraft = Path("/usr/share/games/flightgear/AI/Aircraft")
-    arguments = ("--furniture", folder, "--aircraft", aircraft, "--output", tmp_path, "--quick")
-    succeed("build_dataset.py", *arguments)
+    given = ["--furniture", str(folder), "--aircraft", str(aircraft)]
+    demo("build_dataset").main([*given, "--output", str(tmp_path), "--quick"])
     names = json.loads((tmp_path / "names.json").read_text())
     objects = demo("dataset").load(tmp_path, "train")
     assert set(objects.class_names) == set(names)

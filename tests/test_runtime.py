@@ -177,6 +177,22 @@ def test_users_own_init_is_left_alone():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("start", ["", "ti.init(arch=ti.cpu, log_level=ti.ERROR)"])
+def test_compiled_kernels_are_kept(tmp_path, monkeypatch, start):
+    """For the next process: also where PyTorch's graph outlives the interpreter."""
+    monkeypatch.setenv("TI_OFFLINE_CACHE_FILE_PATH", str(tmp_path))
+    program = f"""
+    {start}
+    results = draw()
+    """
+    run(program)
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.tic")}
+    assert len(kept) > 10
+    run(program)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.tic")} == kept
+
+
+@pytest.mark.slow
 def test_users_default_precision_changes_nothing(tmp_path):
     """Bit by bit: no literal, and no division by an integer, takes its type from ``ti.init``."""
     paths = {precision: tmp_path / precision for precision in ("f32", "f64")}
