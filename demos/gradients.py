@@ -539,9 +539,9 @@ class Sizes:
     cube: int = 48
     small: int = 32
     curve: int = 360
-    landscapes: int = 8
+    landscapes: int = 6
     starts: int = 72
-    slopes: int = 24
+    slopes: int = 12
     steps: int = 150
     grid: tuple[Softness, ...] = GRID
     missing: tuple[Softness, ...] = MISSING_SOFTNESS
