@@ -63,7 +63,7 @@ CLOTHES = {
 SKIN = (0.86, 0.62, 0.48)
 ARM = ("lowerarm", "wrist", "finger", "metacarpal")
 
-COLOR_WEIGHT = 10.0
+COLOR_WEIGHT = 20.0
 """Of the colours' squared error beside the silhouette's loss: most pixels are background."""
 PRIOR_WEIGHT = 0.3
 LEARNING_RATE = 0.03
@@ -191,7 +191,7 @@ def make_variants(height: int, steps: int) -> list[Variant]:
     return [
         Variant("hard", hard, sigma, GeometricDecay(1e-4, 1e-4, steps)),
         Variant("soft, small gamma", soft, sigma, GeometricDecay(1e-4, 1e-4, steps)),
-        Variant("soft", soft, sigma, GeometricDecay(1e-1, 1e-3, steps)),
+        Variant("soft", soft, sigma, GeometricDecay(3e-2, 1e-3, steps)),
     ]
 
 
@@ -382,29 +382,31 @@ def write_sheet(path: Path, body: Body, shown: dict[str, Any], height: int) -> N
     pyplot.close(figure)
 
 
-def write_fits(path: Path, body: Body, shown: dict[str, Any], height: int) -> None:
+def write_fits(path: Path, body: Body, shown: dict[str, Any], height: int, count: int) -> None:
     """Animate the soft fits: the picture, the fit from in front and behind, the truth behind."""
+
+    def draw(mesh: torch.Tensor) -> list[np.ndarray]:
+        return [over_white(body, mesh, height, back=back) for back in (False, True)]
+
+    truths = {scenario: draw(fits["meshes"]["picture"]) for scenario, fits in shown.items()}
+    last = len(shown[SCENARIOS[0]]["track"]) - 1
     frames = []
-    length = len(shown[SCENARIOS[0]]["track"])
-    chosen = np.unique(np.linspace(0, length - 1, 30).astype(int)).tolist()
-    for step in [*chosen, *chosen[-1:] * 8]:
+    for step in np.unique(np.linspace(0, last, count).astype(int)).tolist():
         rows = []
-        for fits in shown.values():
-            truth, now = fits["meshes"]["picture"], fits["track"][step]
-            panels = ((truth, False), (now, False), (now, True), (truth, True))
-            rows.append([over_white(body, mesh, height, back=back) for mesh, back in panels])
+        for scenario, (front, back) in truths.items():
+            rows.append([front, *draw(shown[scenario]["track"][step]), back])
         frames.append(np.concatenate([np.concatenate(row, axis=1) for row in rows]))
-    write_animation(path, frames, frames_per_second=8)
+    write_animation(path, [*frames, *frames[-1:] * 8], frames_per_second=8)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, default=Path("body"), help="folder to write")
-    parser.add_argument("--steps", type=int, default=120, help="steps of the optimiser")
-    parser.add_argument("--size", type=int, default=128, help="height of pictures, in pixels")
-    parser.add_argument("--targets", type=int, default=10, help="random bodies in each scenario")
-    parser.add_argument("--seed", type=int, default=0, help="of the random bodies")
+    parser.add_argument("--steps", type=int, default=80, help="steps of the optimiser")
+    parser.add_argument("--size", type=int, default=96, help="height of pictures, in pixels")
+    parser.add_argument("--targets", type=int, default=8, help="random bodies in each scenario")
+    parser.add_argument("--seed", type=int, default=1, help="of the random bodies")
     parser.add_argument("--quick", action="store_true", help="few, small and short, in seconds")
     options = parser.parse_args(arguments)
     for name, least in (("steps", 1), ("size", 8), ("targets", 1), ("seed", 0)):
@@ -435,7 +437,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     height = 64 if options.quick else 240
     write_json(options.output / "results.json", results)
     write_sheet(options.output / "body.png", body, shown, height)
-    write_fits(options.output / "body.gif", body, shown, height)
+    write_fits(options.output / "body.gif", body, shown, height, 6 if options.quick else 30)
     print(f"wrote results.json, body.png and body.gif into {options.output}")
 
 
