@@ -40,11 +40,11 @@ def camera_eyes() -> np.ndarray:
     return np.asarray(sr.orbit_eyes(DISTANCE, ELEVATION, azimuths()))
 
 
-def settings(sigma: float) -> sr.RasterizerSettings:
+def settings(sigma: float, size: int = IMAGE_SIZE) -> sr.RasterizerSettings:
     """How the views are drawn: the depth range is close round the unit box."""
     return sr.RasterizerSettings(
-        height=IMAGE_SIZE,
-        width=IMAGE_SIZE,
+        height=size,
+        width=size,
         near=DISTANCE - 1,
         far=DISTANCE + 1,
         sigma=sigma,
