@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from shapes import checkered_sphere
 
 import taichi_softras as sr
 from taichi_softras.cli.options import SoftnessOptions, ViewOptions, make_scene
@@ -21,28 +22,6 @@ from taichi_softras.pictures import composite, write_picture
 WHITE = (1.0, 1.0, 1.0)
 SIGMAS = (1e-5, 1e-4, 1e-3, 1e-2)
 GAMMAS = (1e-3, 1e-2, 1e-1, 1.0)
-
-
-def checkered_sphere() -> sr.Mesh:
-    """A sphere whose image map is a globe's: longitude to the right, latitude up."""
-    sphere = sr.icosphere(3)
-    directions = sphere.vertices / np.linalg.norm(sphere.vertices, axis=1, keepdims=True)
-    longitude = np.arctan2(directions[:, 0], directions[:, 2]) / (2 * np.pi) + 0.5
-    latitude = np.arcsin(directions[:, 1]) / np.pi + 0.5
-    face_uvs = np.stack([longitude, latitude], axis=1)[sphere.faces]
-    # A face across the date line has its place beyond the map's border, where that repeats.
-    wide = np.ptp(face_uvs[..., 0], axis=1) > 0.5
-    face_uvs[wide, :, 0] += face_uvs[wide, :, 0] < 0.5
-    rows, cols = np.mgrid[:8, :16]
-    checks = np.where(((rows + cols) % 2)[..., None] == 0, (0.9, 0.5, 0.2), (0.2, 0.4, 0.7))
-    image = np.repeat(np.repeat(checks, 16, axis=0), 16, axis=1).astype(np.float32)
-    return sr.Mesh(
-        sphere.vertices,
-        sphere.faces,
-        face_uvs=face_uvs.astype(np.float32),
-        face_materials=np.zeros(sphere.num_faces, dtype=np.int32),
-        materials=(sr.Material("checks", image=image),),
-    )
 
 
 def draw(mesh: sr.Mesh, size: int, look: Look, **softness: float) -> np.ndarray:

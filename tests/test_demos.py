@@ -21,7 +21,8 @@ def test_demo_lowers_the_loss_and_writes_a_mesh(path, capsys, tmp_path):
     assert sr.read_mesh(output).num_vertices == sr.icosphere().num_vertices
 
 
-def test_gallery_draws_every_picture(tmp_path):
+def test_gallery_draws_every_picture(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(DEMOS)  # as for a program that is run
     runpy.run_path(str(DEMOS / "gallery.py"))["main"](["--quick", "--output", str(tmp_path)])
     pictures = {path.stem: iio.imread(path) for path in tmp_path.glob("*.png")}
     assert {name: picture.shape for name, picture in pictures.items()} == {
