@@ -291,8 +291,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few, small and short")
     options = parser.parse_args(arguments)
     if options.quick:
-        options.size, options.problems, options.views = 24, 2, 3
-        options.steps, options.evaluations = 40, 40
+        options.size, options.problems, options.views = 24, 1, 3
+        options.steps, options.evaluations = 40, 30
     for name in ("size", "problems", "views", "steps", "evaluations"):
         if getattr(options, name) < 1:
             parser.error(f"--{name} must be at least 1, got {getattr(options, name)}")

@@ -3,7 +3,7 @@
     python demos/pose.py --output pose
 
 The paper's coloured cube, the same cube with colours that run from corner to corner, and a
-textured deck chair (from Debian's ``sweethome3d-furniture``; left out where ``--furniture`` has
+chair with image maps (from Debian's ``sweethome3d-furniture``; left out where ``--furniture`` has
 none). The picture is sharp and antialiased. Guesses are uniform over all rotations, and descend on
 the squared difference of the picture from a soft image: with little blur, with much, with blur that
 is annealed, and with SoftRas's gradient, which leaves out what is interpolated inside faces. All
@@ -36,7 +36,7 @@ from taichi_softras.pictures import write_animation
 CAMERA = sr.LookAtCamera(eye=(0.0, 0.0, 4.0))
 SHARP = {"sigma": 1e-6, "gamma": 1e-4, "supersampling": 4}
 FURNITURE = os.environ.get("SOFTRAS_FURNITURE", "/usr/share/sweethome3d/furniture")
-SMALL, LARGE = {"sigma": 3e-4, "gamma": 1e-2}, {"sigma": 3e-2, "gamma": 3e-1}
+SMALL, LARGE = {"sigma": 1e-3, "gamma": 1e-2}, {"sigma": 3e-2, "gamma": 3e-1}
 CHUNK = 10
 """Guesses that are drawn at a time in PyTorch, where memory grows with fragments."""
 
@@ -104,15 +104,15 @@ def colored_cube(by_face: bool) -> Subject:
     )
 
 
-def deck_chair(folder: Path) -> Subject | None:
-    """The deck chair of sweethome3d-furniture, or None where it is not."""
-    archive = folder / "BlendSwap-CC-0.sh3f"
+def wooden_chair(folder: Path) -> Subject | None:
+    """A child's chair by Scopia, CC BY 3.0, or None where the furniture is not."""
+    archive = folder / "Scopia.sh3f"
     if not archive.is_file():
         return None
     with tempfile.TemporaryDirectory() as place, zipfile.ZipFile(archive) as content:
-        names = [name for name in content.namelist() if "/deckChair/" in name]
+        names = [name for name in content.namelist() if "/children_chair/" in name]
         content.extractall(place, names)
-        path = next(Path(place).rglob("deckChair.obj"))
+        path = next(Path(place).rglob("children_chair.obj"))
         mesh = sr.read_mesh(path, textures=True).normalized()
     vertices, faces, _ = mesh.to_torch()
     return Subject(vertices, faces, sr.UVTexture.from_maps(mesh.texture_maps(), vertices))
@@ -282,7 +282,7 @@ def draw_descent(subject: Subject, truth: np.ndarray, descent: Descent, size: in
     """
     errors = angles_between(descent.rotations[-1], truth)
     shown = [*np.flatnonzero(errors < 5)[:3], *np.flatnonzero(errors >= 5)[:2]]
-    side = 3 * size
+    side = 4 * size
     settings = sr.RasterizerSettings(height=side, width=side, near=2.0, far=6.0, **SHARP)
     picture = draw(subject, torch.tensor(truth[None]), settings).numpy()
     rotations = descent.rotations[::2, shown]
@@ -304,6 +304,11 @@ def interval(numbers: tuple[float, float, float], digits: int, scale: float = 1.
     return f"{mean} [{low}, {high}]"
 
 
+def percent(share: float | None) -> str:
+    """Write a share, or that there is none."""
+    return "-" if share is None else f"{100 * share:.0f}"
+
+
 def print_results(results: dict[str, dict[str, object]]) -> None:
     """Print two tables: errors, and how they compare with annealing."""
     print_table(
@@ -315,10 +320,7 @@ def print_results(results: dict[str, dict[str, object]]) -> None:
                 interval(row["mean_error"], 1),
                 f"{row['median_error']:.1f}",
                 interval(row["share_below_5"], 0, 100),
-                *(
-                    f"{100 * row['share_below_5_best_of'].get(k, math.nan):.0f}"
-                    for k in ("5", "20")
-                ),
+                *(percent(row["share_below_5_best_of"].get(k)) for k in ("5", "20")),
             )
             for name, result in results.items()
             for key, row in result["methods"].items()
@@ -345,19 +347,19 @@ def make_subjects(options: argparse.Namespace) -> dict[str, Subject]:
     if options.quick:
         return subjects
     subjects["smooth cube"] = colored_cube(by_face=False)
-    chair = deck_chair(options.furniture)
+    chair = wooden_chair(options.furniture)
     if chair is None:
-        print(f"without the deck chair: there is no BlendSwap-CC-0.sh3f in {options.furniture}")
+        print(f"without the chair: there is no Scopia.sh3f in {options.furniture}")
         return subjects
-    return {**subjects, "deck chair": chair}
+    return {**subjects, "chair": chair}
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line; refuse what can't be done."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, default=Path("pose"), help="folder to write")
-    parser.add_argument("--size", type=int, default=32, help="side of the picture, in pixels")
-    parser.add_argument("--steps", type=int, default=90, help="steps of the optimiser")
+    parser.add_argument("--size", type=int, default=24, help="side of the picture, in pixels")
+    parser.add_argument("--steps", type=int, default=60, help="steps of the optimiser")
     parser.add_argument("--starts", type=int, default=100, help="random guesses")
     parser.add_argument("--seed", type=int, default=0, help="of the truth and the guesses")
     parser.add_argument(
@@ -366,7 +368,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few, small and short")
     options = parser.parse_args(arguments)
     if options.quick:
-        options.size, options.steps, options.starts = 16, 30, 12
+        options.size, options.steps, options.starts = 16, 20, 8
     for name in ("size", "steps", "starts"):
         if getattr(options, name) < 1:
             parser.error(f"--{name} must be at least 1, got {getattr(options, name)}")
