@@ -291,6 +291,14 @@ def test_from_numpy_copies_what_is_strided():
 # --- Refusals ---------------------------------------------------------------------------------
 
 
+def test_tensors_made_of_numbers_have_strides_that_pytorch_does_not_warn_at():
+    uvs, texels = np.zeros((4, 3, 2), np.float32), np.zeros((9, 3), np.float32)
+    maps = sr.TextureMaps(uvs, texels, np.array([[0, 3, 3, 0]]), np.zeros(4))
+    texture = sr.UVTexture.from_maps(maps, torch.zeros(1))
+    for tensor in (texture.face_uvs, texture.texels):
+        assert tensor.stride() == torch.empty(tensor.shape).stride()
+
+
 def test_tensors_and_ndarrays_do_not_mix(faces, colors):
     with pytest.raises(TypeError, match="must all be tensors or all Taichi ndarrays"):
         sr.rasterize(faces, scenes.to_taichi(colors), SETTINGS)

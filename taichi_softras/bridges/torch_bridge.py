@@ -49,7 +49,9 @@ def wants_grad(tensor: torch.Tensor) -> bool:
 
 def from_numpy(numbers: np.ndarray, device: torch.device) -> torch.Tensor:
     """Copy a NumPy array to a device."""
-    return torch.tensor(numbers, device=device)
+    # Reshaped, because a first dimension that was indexed by None has a stride of 0, at which
+    # PyTorch warns when it comes to gradients.
+    return torch.tensor(numbers, device=device).reshape(-1).reshape(numbers.shape)
 
 
 def apply(operator: Operator, inputs: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
