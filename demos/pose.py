@@ -2,20 +2,18 @@
 
     python demos/pose.py --output pose
 
-The paper's coloured cube, the same cube with colours that run from corner to corner, and a
-chair with image maps (from Debian's ``sweethome3d-furniture``; left out where ``--furniture`` has
-none). The picture is sharp and antialiased. Guesses are uniform over all rotations, and descend on
-the squared difference of the picture from a soft image: with little blur, with much, with blur that
-is annealed, and with SoftRas's gradient, which leaves out what is interpolated inside faces. All
-guesses are one batch. Prints the errors with 95 % intervals; writes pose.json, pose.png and
-pose.gif, in which guesses converge. ``--quick`` takes seconds.
+The paper's coloured cube, the same cube with colours that run from corner to corner, and a chair
+with image maps (from Debian's ``sweethome3d-furniture``, in the folder that the environment
+variable SOFTRAS_FURNITURE names; left out where there is none). The picture is sharp and
+antialiased. Guesses are uniform over all rotations, and descend on the squared difference of the
+picture from a soft image: with little blur, with much, with blur that is annealed, and with
+SoftRas's gradient, which leaves out what is interpolated inside faces. All guesses are one batch.
+Prints the errors with 95 % intervals; writes pose.json, pose.png and pose.gif, in which guesses
+converge. ``--quick`` takes seconds.
 """
 
 import argparse
 import math
-import os
-import tempfile
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +25,7 @@ from pose_figure import draw_figure
 from reporting import make_progress, mean_interval, print_table, write_json
 from rotations import angles_between, exp_rotation
 from scipy.spatial.transform import Rotation
+from shapes import furniture_model
 from torch import Tensor
 
 import taichi_softras as sr
@@ -35,7 +34,6 @@ from taichi_softras.pictures import write_animation
 
 CAMERA = sr.LookAtCamera(eye=(0.0, 0.0, 4.0))
 SHARP = {"sigma": 1e-6, "gamma": 1e-4, "supersampling": 4}
-FURNITURE = os.environ.get("SOFTRAS_FURNITURE", "/usr/share/sweethome3d/furniture")
 SMALL, LARGE = {"sigma": 1e-3, "gamma": 1e-2}, {"sigma": 3e-2, "gamma": 3e-1}
 CHUNK = 10
 """Guesses that are drawn at a time in PyTorch, where memory grows with fragments."""
@@ -104,16 +102,12 @@ def colored_cube(by_face: bool) -> Subject:
     )
 
 
-def wooden_chair(folder: Path) -> Subject | None:
-    """A child's chair by Scopia, CC BY 3.0, or None where the furniture is not."""
-    archive = folder / "Scopia.sh3f"
-    if not archive.is_file():
+def wooden_chair() -> Subject | None:
+    """A child's chair by Scopia, CC BY 3.0, or None where the furniture is not installed."""
+    mesh = furniture_model("Scopia", "scopia/children_chair/children_chair.obj")
+    if mesh is None:
         return None
-    with tempfile.TemporaryDirectory() as place, zipfile.ZipFile(archive) as content:
-        names = [name for name in content.namelist() if "/children_chair/" in name]
-        content.extractall(place, names)
-        path = next(Path(place).rglob("children_chair.obj"))
-        mesh = sr.read_mesh(path, textures=True).normalized()
+    mesh = mesh.normalized()
     vertices, faces, _ = mesh.to_torch()
     return Subject(vertices, faces, sr.UVTexture.from_maps(mesh.texture_maps(), vertices))
 
@@ -341,15 +335,15 @@ def print_results(results: dict[str, dict[str, object]]) -> None:
     )
 
 
-def make_subjects(options: argparse.Namespace) -> dict[str, Subject]:
+def make_subjects(quick: bool) -> dict[str, Subject]:
     """Make what is turned, as far as there is data for it."""
     subjects = {"cube": colored_cube(by_face=True)}
-    if options.quick:
+    if quick:
         return subjects
     subjects["smooth cube"] = colored_cube(by_face=False)
-    chair = wooden_chair(options.furniture)
+    chair = wooden_chair()
     if chair is None:
-        print(f"without the chair: there is no Scopia.sh3f in {options.furniture}")
+        print("without the chair: sweethome3d-furniture is not installed (see SOFTRAS_FURNITURE)")
         return subjects
     return {**subjects, "chair": chair}
 
@@ -362,9 +356,6 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=60, help="steps of the optimiser")
     parser.add_argument("--starts", type=int, default=100, help="random guesses")
     parser.add_argument("--seed", type=int, default=0, help="of the truth and the guesses")
-    parser.add_argument(
-        "--furniture", type=Path, default=Path(FURNITURE), help="folder of sweethome3d-furniture"
-    )
     parser.add_argument("--quick", action="store_true", help="few, small and short")
     options = parser.parse_args(arguments)
     if options.quick:
@@ -384,7 +375,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
     results, pictures, rows = {}, {}, []
-    for name, subject in make_subjects(options).items():
+    for name, subject in make_subjects(options.quick).items():
         results[name], descents, truth = estimate(name, subject, options)
         pictures[name] = draw_softly(subject, truth, options.size)
         rows.append(draw_descent(subject, truth, descents["annealed"], options.size))
