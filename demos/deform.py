@@ -27,7 +27,7 @@ import os
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -35,7 +35,8 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from reporting import make_progress, print_table, write_json
+from reporting import CONSOLE, make_progress, print_table, write_json
+from rich.progress import track
 
 import taichi_softras as sr
 from taichi_softras.cli.fit import (
@@ -248,16 +249,21 @@ def carve_hull(masks: np.ndarray, scene: Scene) -> np.ndarray:
 
 
 class Judge:
-    """What fits of one target are measured against."""
+    """What fits of one target are measured against.
 
-    def __init__(self, target: sr.Mesh) -> None:
-        self._target = target
+    Args:
+        target: The target.
+        start: What all of them start from.
+    """
+
+    def __init__(self, target: sr.Mesh, start: sr.Mesh) -> None:
         self._scene = silhouette_scene(target, HELD_OUT, HELD_OUT_ELEVATIONS, azimuth=4.0)
         self._masks = draw_masks(target, self._scene, 1)
         self._arrays = target.to_taichi()[:2]
         self._voxels = voxelize(target)
         samples = [sr.sample_surface(*self._arrays, CHAMFER_POINTS, seed=seed) for seed in (0, 1)]
         self.floor = float(sr.chamfer_distance(*samples, squared=False).to_numpy()[0])
+        self.at_start = self.measure(start)
 
     def measure(self, fitted: sr.Mesh) -> dict[str, float]:
         """Measure a fit."""
@@ -333,10 +339,19 @@ def carry_out(
         **judge.measure(fitted),
         "hull_voxel_iou": judge.voxel_iou(carve_hull(masks, scene)),
         "chamfer_floor": judge.floor,
-        "start": judge.measure(start),
+        "start": judge.at_start,
         "losses": losses,
     }
     return results, recorded
+
+
+def warm_up(frameworks: Iterable[str]) -> None:
+    """Compile the kernels, so that no fit's time has that in it."""
+    cube, options = sr.cube(), FitOptions(views=1, size=8, steps=1)
+    scene = silhouette_scene(cube, options)
+    for framework in frameworks:
+        masks = draw_masks(cube, scene, 1)
+        follow_silhouettes(masks, scene, cube, options, make_descent=DESCENTS[framework])
 
 
 def fit_all(
@@ -349,12 +364,14 @@ def fit_all(
     """
     results, recordings = [], {}
     judges: dict[str, Judge] = {}
+    warm_up({run.framework for run in runs})
     with make_progress() as progress:
         total = sum(run.options.steps for run in runs)
         task = progress.add_task("Fitting", total=total, loss="")
         for run in runs:
             if run.name not in judges:
-                judges[run.name] = Judge(targets[run.name])
+                start = sr.icosphere(run.options.subdivisions)
+                judges[run.name] = Judge(targets[run.name], start)
             result, recorded = carry_out(
                 run, targets[run.name], judges[run.name], frames, lambda: progress.advance(task)
             )
@@ -395,7 +412,7 @@ def draw_animation(
 ) -> list[np.ndarray]:
     """Draw masks above growing spheres, the camera going round: (2 size, N size, 3) each."""
     pictures = []
-    for k in range(frames):
+    for k in track(range(frames), "Drawing", console=CONSOLE, transient=True):
         columns = []
         for i, (name, recorded) in enumerate(recordings.items()):
             azimuth = 30.0 + 360.0 * k / frames
@@ -414,22 +431,23 @@ def write_comparison(
     ious: dict[str, float],
     size: int,
 ) -> None:
-    """Write a picture of targets above fits, with how well they agree."""
+    """Write a picture of targets and fits from two sides, with how well they agree."""
     figure, grid = pyplot.subplots(
-        2, len(targets), figsize=(1.5 * len(targets), 3.4), layout="constrained", squeeze=False
+        4, len(targets), figsize=(1.5 * len(targets), 6.4), layout="constrained", squeeze=False
     )
     for i, (name, target) in enumerate(targets.items()):
-        fitted, tint = recordings[name][-1], TINTS[i % len(TINTS)]
-        for axes, mesh in zip(grid[:, i], (target, fitted)):
-            axes.imshow(draw(mesh, target, size, 30.0, tint))
+        pair = target, recordings[name][-1]
+        tint = TINTS[i % len(TINTS)]
+        for axes, (mesh, azimuth) in zip(grid[:, i], itertools.product(pair, (30.0, 210.0))):
+            axes.imshow(draw(mesh, target, size, azimuth, tint))
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
         grid[0, i].set_title(name, fontsize=9)
-        grid[1, i].set_xlabel(f"IoU {ious[name]:.3f}", fontsize=9)
-    for axes, label in zip(grid[:, 0], ("target", "fit")):
+        grid[-1, i].set_xlabel(f"IoU {ious[name]:.3f}", fontsize=9)
+    for axes, label in zip(grid[:, 0], ("target", "from behind", "fit", "from behind")):
         axes.set_ylabel(label, fontsize=9)
     with whole_file(path) as unfinished:
-        figure.savefig(unfinished, dpi=130)
+        figure.savefig(unfinished, dpi=110)
     pyplot.close(figure)
 
 
@@ -484,7 +502,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--framework", choices=(*DESCENTS, "both"), default="taichi")
     parser.add_argument("--views", nargs="+", type=int, default=[24], help="silhouettes; several")
     parser.add_argument("--size", nargs="+", type=int, default=[64], help="pixels; several")
-    parser.add_argument("--steps", type=int, default=250, help="steps of the optimiser")
+    parser.add_argument("--steps", type=int, default=200, help="steps of the optimiser")
     parser.add_argument("--quick", action="store_true", help="small and few, in seconds")
     options = parser.parse_args(arguments)
     if options.framework != "taichi" and importlib.util.find_spec("torch") is None:
@@ -530,10 +548,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.output.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         options.refuse(str(error))
-    frames, size = (4, 48) if options.quick else (36, 112)
+    frames, size = (4, 48) if options.quick else (30, 104)
     results, recordings = fit_all(runs, targets, frames, options.output)
     print_results(results)
-    write_json(options.output / "deform.json", {"machine": describe_machine(), "fits": results})
+    machine = describe_machine()
+    print(f"{machine['machine']}; {machine['cores']}")
+    write_json(options.output / "deform.json", {"machine": machine, "fits": results})
     ious: dict[str, float] = {}
     for result in results:
         ious.setdefault(result["mesh"], result["held_out_iou"])
