@@ -100,7 +100,7 @@ class Fit:
     Writes fitted.obj, fit.png (before, target, after) and loss.png into a folder.
 
     Attributes:
-        mesh: File whose silhouettes are fitted: OBJ, PLY, OFF, STL or GLB.
+        mesh: File whose silhouettes are fitted: OBJ, PLY, OFF, STL, GLB or AC3D.
         output: Folder to write into; made if need be.
         options: How the sphere is fitted.
         view: Where the camera of the picture is.

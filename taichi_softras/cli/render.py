@@ -39,7 +39,7 @@ class Render:
     """Draw a mesh softly: a picture (.png, .jpg), or a turntable (.gif, .mp4).
 
     Attributes:
-        mesh: File to draw: OBJ, PLY, OFF, STL or GLB.
+        mesh: File to draw: OBJ, PLY, OFF, STL, GLB or AC3D.
         output: File to write.
         height: Of the picture, in pixels.
         width: Of the picture, in pixels.

@@ -37,7 +37,7 @@ class ViewCommand:
     move; click on a pixel to see which faces it is made of.
 
     Attributes:
-        mesh: File (OBJ, PLY, OFF, STL or GLB), or teapot, sphere, torus or cube.
+        mesh: File (OBJ, PLY, OFF, STL, GLB or AC3D), or teapot, sphere, torus or cube.
         target: What the mesh can be fitted to: another mesh, whose silhouettes from all round
             are wanted, or a picture (.png, .jpg), whose alpha or brightness is wanted, seen from
             where the camera is at first.
