@@ -136,14 +136,15 @@ def test_mask_iou_is_the_mean_over_images(deform):
 
 
 def test_hull_of_a_sphere_is_a_sphere(deform):
-    sphere = sr.icosphere(3)
+    sphere = sr.icosphere(3, radius=0.3)
+    sphere = sphere.with_vertices(sphere.vertices + np.float32([0.15, 0.1, -0.2]))
     options = deform.FitOptions(views=12)
     scene = deform.silhouette_scene(sphere, options)
     hull = deform.carve_hull(deform.draw_masks(sphere, scene, 1), scene)
     voxels = deform.voxelize(sphere)
     assert hull.shape == voxels.shape
     assert (hull | ~voxels).mean() > 0.99  # nothing of it is carved off
-    assert sr.voxel_iou(hull, voxels)[0] > 0.85
+    assert sr.voxel_iou(hull, voxels)[0] > 0.7
 
 
 def test_voxels_count_what_reaches_out_of_the_box(deform):
