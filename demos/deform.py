@@ -16,6 +16,11 @@ other, summed both ways (chamfer), beside its value for two samples of the targe
 and by the IoU of solid voxels, 32 on a side, beside that of the visual hull, the largest shape with
 the same masks. Silhouettes don't show hollows, and a sphere gets no holes: topology stays.
 
+Stanford's armadillo is in a package of Debian's:
+
+    apt-get download libcgal-demo && dpkg -x libcgal-demo_*.deb cgal
+    tar -xzf cgal/usr/share/doc/libcgal-dev/data.tar.gz data/meshes/armadillo.off
+
 Writes deform.json, deform.png (targets above fits), deform.gif (masks above growing spheres), and
 the fitted meshes.
 """
@@ -171,18 +176,22 @@ def read_targets(files: Sequence[Path], furniture: Sequence[str]) -> dict[str, s
 
     Raises:
         OSError: If a file can't be read.
-        ValueError: If it holds no mesh with faces.
+        ValueError: If it holds no mesh with faces, or two have one name.
     """
-    targets = {path.stem: sr.read_mesh(path) for path in files}
+    named = [(path.stem, sr.read_mesh(path)) for path in files]
     for name in furniture:
         with furniture_file(name) as path:
-            targets[PurePosixPath(name).name] = sr.read_mesh(path)
-    if not targets:
-        targets = {"teapot": sr.teapot(), "torus": sr.torus()}
-    for name, mesh in targets.items():
+            named.append((path.stem, sr.read_mesh(path)))
+    if not named:
+        named = [("teapot", sr.teapot()), ("torus", sr.torus())]
+    targets: dict[str, sr.Mesh] = {}
+    for name, mesh in named:
+        if name in targets:
+            raise ValueError(f"meshes must have different names, got {name} twice")
         if mesh.num_faces == 0:
-            raise ValueError(f"{name} has no faces")
-    return {name: mesh.normalized() for name, mesh in targets.items()}
+            raise ValueError(f"meshes must have faces, got none in {name}")
+        targets[name] = mesh.normalized()
+    return targets
 
 
 def draw_masks(mesh: sr.Mesh, scene: Scene, supersampling: int) -> np.ndarray:

@@ -106,6 +106,11 @@ def test_furniture_must_be_one_model(name, message, deform, furniture):
         deform.read_targets([], [name])
 
 
+def test_meshes_must_have_different_names(deform, furniture, block):
+    with pytest.raises(ValueError, match="block twice"):
+        deform.read_targets([block, block], ["box"])
+
+
 def test_furniture_needs_archives(deform, tmp_path, monkeypatch):
     monkeypatch.setenv("SOFTRAS_FURNITURE", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="sweethome3d-furniture"):
