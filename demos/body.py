@@ -3,17 +3,20 @@
     pip install 'taichi_softras[body]'
     python demos/body.py --output body
 
-A parametric body (anny: 1,229 vertices; 18 joints and 5 proportions are sought) is fitted to one
-picture of it, its silhouette and shaded colours, by gradients through the rasterizer. In "hide" the
+A parametric body (anny's, with its reduced mesh: 1,229 vertices) is fitted to one picture
+of it, by gradients through the rasterizer: 18 joints and 5 proportions are sought. In "hide" the
 right forearm starts beside the trunk and is behind it in the picture; in "reveal" it starts behind
-the trunk, where no pixel shows it, and is beside it in the picture. Both are done three times: with
-soft coverage and occlusion, sigma and gamma falling; the same with gamma small from the start, so
-that hidden faces weigh nothing; and with a hard rasterizer, of which only what is seen has a
-gradient. Pictures are drawn hard, of random poses and shapes, with the camera, light and colours
-that the fit knows too. The only prior is a weak one against leaving the start.
+the trunk, almost out of sight, and is beside it in the picture. Each is done three times: with soft
+coverage and occlusion, sigma and gamma falling; the same with gamma small from the start, so that
+hidden faces weigh almost nothing; and with hard coverage and occlusion, where only the colours of
+what is seen have gradients.
+
+Pictures are silhouettes and colours under Lambert's light, drawn hard, of random poses and shapes;
+camera, light and the colours of skin and clothes are known to the fit. The only prior is a weak one
+against leaving the start. Of all steps the one with the lowest loss counts.
 
 Writes results.json, body.png and body.gif. ``--quick`` takes seconds. The first run takes minutes
-more: anny then unpacks its data, 0.8 GB, into a cache (``ANNY_CACHE_DIR``, or ~/.cache/anny).
+more: anny unpacks its data, 0.8 GB, into a cache (``ANNY_CACHE_DIR``, or ~/.cache/anny).
 """
 
 import argparse
@@ -34,10 +37,10 @@ from taichi_softras.files import whole_file
 from taichi_softras.pictures import composite, write_animation
 from taichi_softras.schedules import GeometricDecay, Schedule, anneal
 
-FRONT = sr.LookAtCamera(eye=(0, -4, 0), at=(0, 0, -0.05), up=(0, 0, 1), fov_degrees=28)
-BACK = sr.LookAtCamera(eye=(0, 4, 0), at=(0, 0, -0.05), up=(0, 0, 1), fov_degrees=28)
+FRONT = sr.LookAtCamera(eye=(0, -4, 0), at=(0, 0, -0.08), up=(0, 0, 1), fov_degrees=31)
+BACK = sr.LookAtCamera(eye=(-2.6, 3.0, 0.6), at=(0, 0, -0.08), up=(0, 0, 1), fov_degrees=31)
 LIGHT = sr.Light(ambient=(0.4,) * 3, diffuse=(0.6,) * 3, direction=(0.6, -1.0, 0.8))
-LIGHT_BACK = sr.Light(ambient=(0.4,) * 3, diffuse=(0.6,) * 3, direction=(-0.6, 1.0, 0.8))
+LIGHT_BACK = sr.Light(ambient=(0.4,) * 3, diffuse=(0.6,) * 3, direction=(-1.0, 0.4, 0.8))
 
 JOINTS = (
     *("root", "spine05", "spine03", "spine01", "neck01", "head"),
@@ -270,14 +273,27 @@ def measure(
     }
 
 
-def reached(body: Body, start: Parameters, target: torch.Tensor, variant: Variant) -> float:
-    """Tell what share of the arm's vertices the gradient of the picture reaches at the start."""
-    with torch.no_grad():
-        vertices = body.vertices(start)
-    vertices.requires_grad_()
+def probe(
+    body: Body, start: Parameters, end: Parameters, target: torch.Tensor, variant: Variant
+) -> dict[str, float]:
+    """Look at the gradient where the fit starts.
+
+    Returns:
+        "reached": the share of the arm's vertices that have a gradient; "downhill": the share of
+        bodies whose loss falls when the arm's joints turn to where they are in the picture.
+    """
+    rotations = start.rotations.clone().requires_grad_()
+    vertices = body.vertices(Parameters(rotations, start.logits))
+    vertices.retain_grad()
     picture_losses(body.draw(vertices, variant.at(0)), target).sum().backward()
     assert vertices.grad is not None
-    return (vertices.grad[:, body.is_arm] != 0).any(2).float().mean().item()
+    assert rotations.grad is not None
+    joints = [JOINTS.index(name) for name in BEHIND if name.endswith(".R")]
+    slopes = (rotations.grad * (end.rotations - start.rotations))[:, joints].sum((1, 2))
+    return {
+        "reached": (vertices.grad[:, body.is_arm] != 0).any(2).float().mean().item(),
+        "downhill": (slopes < 0).float().mean().item(),
+    }
 
 
 def visible_share(body: Body, vertices: torch.Tensor, height: int) -> float:
@@ -328,7 +344,7 @@ def run(body: Body, options: argparse.Namespace) -> tuple[list[dict[str, Any]], 
                     {
                         "scenario": scenario,
                         "variant": variant.name,
-                        "reached": reached(body, start, target, variant),
+                        **probe(body, start, end, target, variant),
                         "errors": measure(body, vertices, truth, target),
                     }
                 )
@@ -346,8 +362,8 @@ def table_rows(results: Sequence[dict[str, Any]]) -> list[list[str]]:
             digits = 2 if name == "loss" else 1
             mean, low, high = (f"{number:.{digits}f}" for number in mean_interval(errors))
             cells.append(f"{mean} ({low}-{high})")
-        reach = f"{result['reached']:.0%}" if "reached" in result else ""
-        rows.append([result["scenario"], result["variant"], reach, *cells])
+        shares = [f"{result[k]:.0%}" if k in result else "" for k in ("reached", "downhill")]
+        rows.append([result["scenario"], result["variant"], *shares, *cells])
     return rows
 
 
@@ -403,10 +419,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, default=Path("body"), help="folder to write")
-    parser.add_argument("--steps", type=int, default=80, help="steps of the optimiser")
-    parser.add_argument("--size", type=int, default=96, help="height of pictures, in pixels")
+    parser.add_argument("--steps", type=int, default=70, help="steps of the optimiser")
+    parser.add_argument("--size", type=int, default=80, help="height of pictures, in pixels")
     parser.add_argument("--targets", type=int, default=8, help="random bodies in each scenario")
-    parser.add_argument("--seed", type=int, default=1, help="of the random bodies")
+    parser.add_argument("--seed", type=int, default=2, help="of the random bodies")
     parser.add_argument("--quick", action="store_true", help="few, small and short, in seconds")
     options = parser.parse_args(arguments)
     for name, least in (("steps", 1), ("size", 8), ("targets", 1), ("seed", 0)):
@@ -424,7 +440,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     CONSOLE.print("loading the body (its first time takes minutes)")
     body = Body()
     results, shown = run(body, options)
-    header = ["scenario", "drawn", "reached", *results[0]["errors"]]
+    header = ["scenario", "drawn", "arm reached", "downhill", *results[0]["errors"]]
     print_table("Error of vertices, mean and 95 % interval", header, table_rows(results))
     for result in results:
         if "visible in the picture" in result:
