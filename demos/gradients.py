@@ -209,44 +209,42 @@ def measure_hidden(size: int, steps: int) -> dict[str, Any]:
     return found
 
 
-def triangle_beside(distance: float) -> Tensor:
-    """A triangle whose right edge is so far to the left of the image's centre, (1, 1, 3, 3)."""
-    corners = [[-distance, -0.35, 3.0], [-distance, 0.45, 3.0], [-distance - 0.55, -0.1, 3.0]]
-    return torch.tensor([[corners]], dtype=torch.float64)
+def triangles_beside(distances: np.ndarray) -> Tensor:
+    """Triangles whose right edge is so far to the left of the image's centre, (B, 1, 3, 3)."""
+    corners = torch.tensor([[0.0, -0.35, 3.0], [0.0, 0.45, 3.0], [-0.55, -0.1, 3.0]])
+    shifts = torch.nn.functional.pad(-torch.tensor(distances)[:, None], (0, 2))
+    return (corners.double() + shifts[:, None])[:, None]
 
 
-def central_alpha(distance: float, settings: sr.RasterizerSettings) -> tuple[float, np.ndarray]:
-    """Alpha of the image's central pixel, and its gradient by the triangle's corners, (3, 3)."""
-    corners = triangle_beside(distance).requires_grad_()
+def pulls(distances: np.ndarray, settings: sr.RasterizerSettings) -> np.ndarray:
+    """Gradients of the central pixel's alpha by such triangles' corners, (B, 3, 3)."""
+    corners = triangles_beside(distances).requires_grad_()
     alpha = sr.rasterize_silhouette(corners, settings)
-    center = alpha[0, settings.height // 2, settings.width // 2]
-    center.backward()
+    alpha[:, settings.height // 2, settings.width // 2].sum().backward()
     assert corners.grad is not None
-    return center.item(), corners.grad[0, 0].numpy()
+    return corners.grad[:, 0].numpy()
 
 
 def measure_reach(count: int) -> dict[str, Any]:
     """How strongly a pixel's alpha pulls at a triangle, by distance; negative is inside."""
-    # An even number, and so never on the border itself.
     distances = np.linspace(-0.25, 0.75, count)
-    pulls = {
-        sigma: [
-            np.linalg.norm(central_alpha(d, make_settings(1, (sigma, 1.0)))[1]) for d in distances
-        ]
-        for sigma in SIGMAS[1:]
+    softnesses: dict[str, Softness] = {f"{sigma:g}": (sigma, 1.0) for sigma in SIGMAS[1:]}
+    strengths = {
+        name: np.linalg.norm(pulls(distances, make_settings(1, softness)), axis=(1, 2))
+        for name, softness in (softnesses | {"hard": None}).items()
     }
-    hard = [np.linalg.norm(central_alpha(d, make_settings(1, None))[1]) for d in distances]
-    return {"distances": distances, "pulls": pulls, "hard": hard, "picture": draw_reach()}
+    return {"distances": distances, "pulls": strengths, "picture": draw_reach()}
 
 
 def draw_reach(sigma: float = 1e-2, distance: float = 0.2, size: int = 65) -> dict[str, Any]:
     """A triangle's coverage, and the gradient of the central pixel's alpha by its corners."""
-    settings = make_settings(size, (sigma, 1.0))
+    settings, distances = make_settings(size, (sigma, 1.0)), np.array([distance])
+    corners = triangles_beside(distances)
     return {
         "sigma": sigma,
-        "coverage": sr.face_coverage(triangle_beside(distance), 0, settings)[0].numpy(),
-        "corners": triangle_beside(distance)[0, 0].numpy(),
-        "gradient": central_alpha(distance, settings)[1],
+        "coverage": sr.face_coverage(corners, 0, settings)[0].numpy(),
+        "corners": corners[0, 0].numpy(),
+        "gradient": pulls(distances, settings)[0],
     }
 
 
@@ -502,12 +500,15 @@ def measure_slopes(size: int, count: int, softness: Softness, at_corners: bool) 
     """How far a cube's slope by its angle is off, without the missing part, at ``count`` angles."""
     turn = Turn.random(np.random.default_rng(1))
     scene = turn.scene("cube", 0.0, size, at_corners)
-    exact, held = np.array([held_slope(turn, d, softness, scene) for d in angles(count)]).T
+    degrees = angles(count)
+    exact, held = np.array([held_slope(turn, d, softness, scene) for d in degrees]).T
     return {
         "scene": "cube, colours at corners" if at_corners else "cube, one colour a side",
         "softness": softness,
         "median error": float(np.median(np.abs(held - exact) / np.abs(exact))),
         "wrong sign": float((exact * held < 0).mean()),
+        "exact heading": float((headings(degrees, exact) > 0).mean()),
+        "held heading": float((headings(degrees, held) > 0).mean()),
     }
 
 
@@ -541,7 +542,7 @@ class Sizes:
     curve: int = 360
     landscapes: int = 6
     starts: int = 72
-    slopes: int = 12
+    slopes: int = 36
     steps: int = 150
     grid: tuple[Softness, ...] = GRID
     missing: tuple[Softness, ...] = MISSING_SOFTNESS
@@ -655,14 +656,16 @@ def print_tables(results: dict[str, Any]) -> None:
         ],
     )
     print_table(
-        "Slopes by a cube's angle, without the part of x and y that is missing",
-        ("scene", "sigma", "gamma", "median error", "wrong sign"),
+        "Slopes by a cube's angle without that part, and starts that head for the target, a photo",
+        ("scene", "sigma", "gamma", "median error", "wrong sign", "exact: head", "without: head"),
         [
             (
                 row["scene"],
                 *softness_name(row["softness"]),
                 f"{row['median error']:.1%}",
-                f"{row['wrong sign']:.1%}",
+                f"{row['wrong sign']:.0%}",
+                f"{row['exact heading']:.0%}",
+                f"{row['held heading']:.0%}",
             )
             for row in results["slopes"]
         ],

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Polygon
 from numpy.typing import ArrayLike
 
-from taichi_softras.files import whole_file
+from taichi_softras.pictures import write_picture
 
 TOWARDS, AWAY, NONE = "#1b7f4d", "#d1342f", "#8a8a8a"
 EXACT, WITHOUT = "#111111", "#e0218a"
@@ -29,8 +30,8 @@ PARTS = (
 
 
 def draw_figure(results: dict[str, Any], path: Path) -> None:
-    """Draw all parts, and write them as one PNG, 1600 pixels wide."""
-    figure = Figure(figsize=(16, 19.6), layout="constrained")
+    """Draw all parts, and write them as one PNG, 1520 pixels wide."""
+    figure = Figure(figsize=(16, 19.6), dpi=95, layout="constrained")
     rows = figure.subfigures(4, 1, height_ratios=(4.6, 4.0, 4.8, 6.2), hspace=0.02)
     for row, text in zip(rows, PARTS):
         row.suptitle(text, x=0.01, ha="left", fontsize=13.5)
@@ -38,8 +39,9 @@ def draw_figure(results: dict[str, Any], path: Path) -> None:
     _draw_reach(rows[1], results["reach"][0])
     _draw_landscapes(rows[2], results["curves"], results["landscapes"])
     _draw_missing(rows[3], results["missing"])
-    with whole_file(path) as unfinished:
-        figure.savefig(unfinished, dpi=100)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    write_picture(path, np.asarray(canvas.buffer_rgba())[..., :3])
 
 
 def _show(axes: Axes, image: np.ndarray, title: str) -> None:
@@ -83,25 +85,23 @@ def _draw_hidden(row: SubFigure, hidden: dict[str, Any]) -> None:
 def _draw_reach(row: SubFigure, reach: dict[str, Any]) -> None:
     left, right = row.subplots(1, 2, width_ratios=(1, 2.4))
     shown = reach["picture"]
-    left.imshow(shown["coverage"], extent=(-1, 1, -1, 1), cmap="Blues", vmin=0, vmax=1)
-    left.set(xticks=[], yticks=[])
+    _show(left, 1 - shown["coverage"][..., None] * (0.95, 0.75, 0.4), "")
     left.set_title(f"coverage, sigma {shown['sigma']:g}", fontsize=SMALL + 1)
     _outline(left, shown["corners"], "black", "-")
     _arrows(left, shown["corners"][:2], shown["gradient"][:2], TOWARDS, 0.45)
     left.plot(0, 0, "s", ms=7, mfc="none", mec=AWAY, mew=2)
     left.annotate("the pixel", (0.05, -0.12), fontsize=SMALL, color=AWAY)
-    for k, (sigma, pulls) in enumerate(reach["pulls"].items()):
-        shades = ("#9ecae1", "#4292c6", "#2171b5", "#08306b")
-        right.semilogy(
-            reach["distances"], np.where(np.array(pulls) > 0, pulls, np.nan), color=shades[k],
-            lw=2.2, label=f"sigma {sigma:g}",
-        )  # fmt: skip
+    distances, bottom = reach["distances"], 1e-3
+    shades = ("#9ecae1", "#4292c6", "#2171b5", "#08306b")
+    soft = {name: pulls for name, pulls in reach["pulls"].items() if name != "hard"}
+    for color, (name, pulls) in zip(shades, soft.items()):
+        shown = np.where(pulls > 0, pulls, np.nan)
+        right.semilogy(distances, shown, color=color, lw=2.2, label=f"sigma {name}")
     right.axvline(0, color="black", lw=0.8)
-    bottom = 1e-3
-    right.plot(reach["distances"], np.full(len(reach["distances"]), bottom), color=AWAY, lw=4,
-               label=f"hard: {max(reach['hard']):g} everywhere", clip_on=False)  # fmt: skip
+    hard = reach["pulls"]["hard"].max()
+    right.axhline(bottom, color=AWAY, lw=4, label=f"hard: {hard:g} everywhere", clip_on=False)
     right.set_ylim(bottom, 100)
-    right.set_xlim(reach["distances"][0], reach["distances"][-1])
+    right.set_xlim(distances[0], distances[-1])
     right.set_xlabel("distance from the edge to the pixel, NDC (inside the triangle: negative)")
     right.set_title(
         "|∂alpha/∂corners|; a curve ends where coverage falls to 1e-4", fontsize=SMALL + 1
