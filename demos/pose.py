@@ -2,8 +2,8 @@
 
     python demos/pose.py --output pose
 
-The paper's coloured cube, the same cube with colours that run from corner to corner, and a chair
-with image maps (from Debian's ``sweethome3d-furniture``, in the folder that the environment
+The paper's coloured cube, the same cube with colours that run from corner to corner, and a dog
+house with image maps (from Debian's ``sweethome3d-furniture``, in the folder that the environment
 variable SOFTRAS_FURNITURE names; left out where there is none). The picture is sharp and
 antialiased. Guesses are uniform over all rotations, and descend on the squared difference of the
 picture from a soft image: with little blur, with much, with blur that is annealed, and with
@@ -34,7 +34,7 @@ from taichi_softras.pictures import write_animation
 
 CAMERA = sr.LookAtCamera(eye=(0.0, 0.0, 4.0))
 SHARP = {"sigma": 1e-6, "gamma": 1e-4, "supersampling": 4}
-SMALL, LARGE = {"sigma": 1e-3, "gamma": 1e-2}, {"sigma": 3e-2, "gamma": 3e-1}
+SMALL, LARGE = {"sigma": 1e-4, "gamma": 1e-2}, {"sigma": 2e-2, "gamma": 2e-1}
 CHUNK = 10
 """Guesses that are drawn at a time in PyTorch, where memory grows with fragments."""
 
@@ -102,9 +102,9 @@ def colored_cube(by_face: bool) -> Subject:
     )
 
 
-def wooden_chair() -> Subject | None:
-    """A child's chair by Scopia, CC BY 3.0, or None where the furniture is not installed."""
-    mesh = furniture_model("Scopia", "scopia/children_chair/children_chair.obj")
+def dog_house() -> Subject | None:
+    """A dog house by Scopia, CC BY 3.0, or None where the furniture is not installed."""
+    mesh = furniture_model("Scopia", "scopia/dog-house/dog-house.obj")
     if mesh is None:
         return None
     mesh = mesh.normalized()
@@ -269,13 +269,14 @@ def draw_softly(subject: Subject, truth: np.ndarray, size: int) -> list[tuple[st
 
 
 def draw_descent(subject: Subject, truth: np.ndarray, descent: Descent, size: int) -> np.ndarray:
-    """Draw the picture, three guesses that arrive and two that don't, step by step.
+    """Draw the picture, up to three guesses that arrive and others that don't, step by step.
 
     Returns:
         (frames, height, width, 3), the picture to the left.
     """
     errors = angles_between(descent.rotations[-1], truth)
-    shown = [*np.flatnonzero(errors < 5)[:3], *np.flatnonzero(errors >= 5)[:2]]
+    arrived, others = np.flatnonzero(errors < 5)[:3], np.flatnonzero(errors >= 5)
+    shown = [*arrived, *others[: 5 - len(arrived)]]
     side = 4 * size
     settings = sr.RasterizerSettings(height=side, width=side, near=2.0, far=6.0, **SHARP)
     picture = draw(subject, torch.tensor(truth[None]), settings).numpy()
@@ -335,17 +336,31 @@ def print_results(results: dict[str, dict[str, object]]) -> None:
     )
 
 
+def write_all(
+    options: argparse.Namespace,
+    results: dict[str, dict[str, object]],
+    pictures: dict[str, list[tuple[str, np.ndarray]]],
+    rows: list[np.ndarray],
+) -> None:
+    """Write results, figure and animation."""
+    shown = {"size": options.size, "steps": options.steps, "seed": options.seed}
+    write_json(options.output / "pose.json", {"options": shown, "results": results})
+    draw_figure(options.output / "pose.png", pictures, results)
+    frames = np.concatenate(rows, axis=1)
+    write_animation(options.output / "pose.gif", [*frames, *frames[-1:].repeat(10, axis=0)], 10)
+
+
 def make_subjects(quick: bool) -> dict[str, Subject]:
     """Make what is turned, as far as there is data for it."""
     subjects = {"cube": colored_cube(by_face=True)}
     if quick:
         return subjects
     subjects["smooth cube"] = colored_cube(by_face=False)
-    chair = wooden_chair()
-    if chair is None:
-        print("without the chair: sweethome3d-furniture is not installed (see SOFTRAS_FURNITURE)")
+    house = dog_house()
+    if house is None:
+        print("without the dog house: sweethome3d-furniture is not found (see SOFTRAS_FURNITURE)")
         return subjects
-    return {**subjects, "chair": chair}
+    return {**subjects, "dog house": house}
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -353,7 +368,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, default=Path("pose"), help="folder to write")
     parser.add_argument("--size", type=int, default=24, help="side of the picture, in pixels")
-    parser.add_argument("--steps", type=int, default=60, help="steps of the optimiser")
+    parser.add_argument("--steps", type=int, default=50, help="steps of the optimiser")
     parser.add_argument("--starts", type=int, default=100, help="random guesses")
     parser.add_argument("--seed", type=int, default=0, help="of the truth and the guesses")
     parser.add_argument("--quick", action="store_true", help="few, small and short")
@@ -379,12 +394,8 @@ def main(arguments: list[str] | None = None) -> None:
         results[name], descents, truth = estimate(name, subject, options)
         pictures[name] = draw_softly(subject, truth, options.size)
         rows.append(draw_descent(subject, truth, descents["annealed"], options.size))
+        write_all(options, results, pictures, rows)  # what there is, should the rest be stopped
     print_results(results)
-    shown = {"size": options.size, "steps": options.steps, "seed": options.seed}
-    write_json(options.output / "pose.json", {"options": shown, "results": results})
-    draw_figure(options.output / "pose.png", pictures, results)
-    frames = np.concatenate(rows, axis=1)
-    write_animation(options.output / "pose.gif", [*frames, *frames[-1:].repeat(10, axis=0)], 10)
     for suffix in ("json", "png", "gif"):
         print(f"wrote {options.output / 'pose'}.{suffix}")
 
