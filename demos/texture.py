@@ -62,7 +62,7 @@ BATCH = 2
 LEAST_WEIGHT = 0.05
 """What a texel must count for, in pixels of all pictures, to be called seen."""
 
-FIGURE_SIZE = 384
+FIGURE_SIZE = 448
 NO_DIFFERENCE = 1e-10
 """Mean squared error that counts as none, so that PSNR is 100 dB at most."""
 
@@ -278,12 +278,13 @@ def draw_figure(
     number = int(np.add.reduceat(weights, true.maps[:, 0]).argmax())
     maps = [coloring for coloring in colorings if coloring.name == "UV"][-3:]
     palettes = [coloring for coloring in colorings if coloring.name == "palette"]
-    figure, axes = pyplot.subplots(2, 4, figsize=(12, 6.6), layout="constrained")
+    figure, axes = pyplot.subplots(2, 4, figsize=(11, 6), layout="constrained")
     for place, coloring in zip(axes[0], [None, colorings[0], palettes[-1], maps[-1]]):
         colors = coloring.colors() if coloring else true
         image = stage.show(colors, held_out.eyes[view : view + 1], FIGURE_SIZE)[0].numpy()
-        place.imshow(np.clip(composite(image, (1.0, 1.0, 1.0)), 0, 1))
-        place.set_title(f"{coloring.title}\n{foreground(coloring, view)}" if coloring else "true")
+        place.imshow(crop(np.clip(composite(image, (1.0, 1.0, 1.0)), 0, 1), image[..., 3]))
+        decibels = coloring.result["fitted"]["foreground"][view] if coloring else math.inf
+        place.set_title(f"{coloring.title}\n{decibels:.1f} dB" if coloring else "true colours\n")
     for place, coloring in zip(axes[1], [None, *maps]):
         texture = coloring.colors() if coloring else true
         image = split_maps(texture.texels[0, 0].numpy(), texture.maps)[number]
@@ -291,7 +292,7 @@ def draw_figure(
             image = np.where(split_maps(coloring.seen, texture.maps)[number], image, 1.0)
         place.imshow(np.clip(image, 0, 1), interpolation="nearest")
         height, width, _ = image.shape
-        place.set_title(f"{'recovered' if coloring else 'its map'}, {height} x {width}")
+        place.set_title(f"{'recovered' if coloring else 'true map'}, {height} x {width}")
     for place in axes.flat:
         place.set_axis_off()
     with whole_file(path) as unfinished:
@@ -299,15 +300,18 @@ def draw_figure(
     pyplot.close(figure)
 
 
-def foreground(coloring: Coloring, view: int) -> str:
-    """Say the PSNR of one view."""
-    return f"{coloring.result['fitted']['foreground'][view]:.1f} dB"
-
-
 def most_colorful(images: torch.Tensor) -> int:
     """Find the picture in whose foreground colours vary most."""
     spreads = [image[image[..., 3] > 0.5][:, :3].var(dim=0).sum() for image in images]
     return int(torch.stack(spreads).argmax())
+
+
+def crop(image: np.ndarray, alpha: np.ndarray, margin: int = 8) -> np.ndarray:
+    """Cut a square out of an image that holds all that is not transparent."""
+    rows, cols = np.nonzero(alpha > 0)
+    half = max(np.ptp(rows), np.ptp(cols)) // 2 + margin
+    row, col = ((x.min() + x.max()) // 2 for x in (rows, cols))
+    return image[max(row - half, 0) : row + half, max(col - half, 0) : col + half]
 
 
 def positive(text: str) -> int:
@@ -334,9 +338,9 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, sr.Mesh,
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("mesh", nargs="?", type=Path, help="a mesh file with an image map")
     parser.add_argument("--output", type=Path, default=Path("texture"), help="folder to write")
-    parser.add_argument("--size", type=positive, default=128, help="of a picture, in pixels")
+    parser.add_argument("--size", type=positive, default=256, help="of a picture, in pixels")
     parser.add_argument("--views", type=positive, default=24, help="pictures to fit to")
-    parser.add_argument("--steps", type=positive, default=72, help="of the optimiser, each fit")
+    parser.add_argument("--steps", type=positive, default=96, help="of the optimiser, each fit")
     parser.add_argument("--quick", action="store_true", help="all small, in seconds")
     options = parser.parse_args(arguments)
     if options.quick:
