@@ -64,8 +64,11 @@ def test_the_exact_gradient_is_right_and_the_incomplete_one_is_not(results):
 
 @pytest.fixture
 def demo(monkeypatch):
+    """What the demo's files define, in one dictionary."""
     monkeypatch.syspath_prepend(DEMOS)
-    return runpy.run_path(str(DEMOS / "gradients.py"))
+    names = ("gradients_scenes", "gradients_measures", "gradients")
+    found = [runpy.run_path(str(DEMOS / f"{name}.py")) for name in names]
+    return found[0] | found[1] | found[2]
 
 
 def test_landings_follow_the_slope_to_its_valley(demo):
