@@ -312,45 +312,38 @@ def make_tick(progress: Progress, task: TaskID) -> Callable[[float], None]:
     return lambda loss: progress.update(task, advance=1, loss=f"loss {loss:.3f}")
 
 
-def run(body: Body, options: argparse.Namespace) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Fit in every scenario and variant.
+def run(
+    body: Body, scenario: str, options: argparse.Namespace, progress: Progress
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Fit in one scenario, in every variant.
 
     Returns:
-        A dict of results for each, and what pictures need: of the first body, in each scenario, the
-        vertices in the picture, at the start, after each fit, and all along the last.
+        A dict of results for the start and each variant, and what pictures need: the first body as
+        it is in the picture, at the start and after each fit, and all along the last fit.
     """
-    results: list[dict[str, Any]] = []
-    shown: dict[str, Any] = {}
-    variants = make_variants(options.size, options.steps)
-    with make_progress() as progress:
-        for scenario in SCENARIOS:
-            start, end = make_problem(scenario, options.targets, options.seed)
-            with torch.no_grad():
-                before, truth = body.vertices(start), body.vertices(end)
-                target = body.draw(truth, sharp(options.size))
-            visible = {
-                "visible at the start": visible_share(body, before, options.size),
-                "visible in the picture": visible_share(body, truth, options.size),
-            }
-            errors = measure(body, before, truth, target)
-            results.append({"scenario": scenario, "variant": "start", **visible, "errors": errors})
-            meshes = {"picture": truth[:1], "start": before[:1]}
-            for variant in variants:
-                name = f"{scenario}, {variant.name}"
-                task = progress.add_task(name, total=options.steps, loss="")
-                tick = make_tick(progress, task)
-                vertices, track = fit(body, start, target, variant, options.steps, tick)
-                results.append(
-                    {
-                        "scenario": scenario,
-                        "variant": variant.name,
-                        **probe(body, start, end, target, variant),
-                        "errors": measure(body, vertices, truth, target),
-                    }
-                )
-                meshes[variant.name] = vertices[:1]
-            shown[scenario] = {"meshes": meshes, "track": [*track, vertices[:1]]}
-    return results, shown
+    start, end = make_problem(scenario, options.targets, options.seed)
+    with torch.no_grad():
+        before, truth = body.vertices(start), body.vertices(end)
+        target = body.draw(truth, sharp(options.size))
+    visible = {
+        "visible at the start": visible_share(body, before, options.size),
+        "visible in the picture": visible_share(body, truth, options.size),
+    }
+    errors = measure(body, before, truth, target)
+    results = [{"scenario": scenario, "variant": "start", **visible, "errors": errors}]
+    meshes = {"picture": truth[:1], "start": before[:1]}
+    track: list[torch.Tensor] = []
+    for variant in make_variants(options.size, options.steps):
+        name = f"{scenario}, {variant.name}"
+        tick = make_tick(progress, progress.add_task(name, total=options.steps, loss=""))
+        vertices, track = fit(body, start, target, variant, options.steps, tick)
+        gradient = probe(body, start, end, target, variant)
+        errors = measure(body, vertices, truth, target)
+        results.append(
+            {"scenario": scenario, "variant": variant.name, **gradient, "errors": errors}
+        )
+        meshes[variant.name] = vertices[:1]
+    return results, {"meshes": meshes, "track": [*track, meshes["soft"]]}
 
 
 def table_rows(results: Sequence[dict[str, Any]]) -> list[list[str]]:
@@ -428,6 +421,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     for name, least in (("steps", 1), ("size", 8), ("targets", 1), ("seed", 0)):
         if getattr(options, name) < least:
             parser.error(f"--{name} must be at least {least}, got {getattr(options, name)}")
+    if options.output.exists() and not options.output.is_dir():
+        parser.error(f"--output must be a folder, got {options.output}")
     if options.quick:
         options.steps, options.size, options.targets = 20, 48, 2
     return options
@@ -439,7 +434,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     CONSOLE.print("loading the body (its first time takes minutes)")
     body = Body()
-    results, shown = run(body, options)
+    results: list[dict[str, Any]] = []
+    shown: dict[str, Any] = {}
+    with make_progress() as progress:
+        for scenario in SCENARIOS:
+            more, shown[scenario] = run(body, scenario, options, progress)
+            results += more
     header = ["scenario", "drawn", "arm reached", "downhill", *results[0]["errors"]]
     print_table("Error of vertices, mean and 95 % interval", header, table_rows(results))
     for result in results:

@@ -82,6 +82,13 @@ def test_refuses_numbers_that_are_too_small(demo, capsys, name):
     assert f"--{name} must be at least" in capsys.readouterr().err
 
 
+def test_refuses_a_file_as_folder(demo, capsys, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit):
+        demo["main"](["--output", str(tmp_path / "file")])
+    assert "--output must be a folder" in capsys.readouterr().err
+
+
 def test_forearm_and_hand_are_the_arm(demo):
     bones = ("lowerarm01.R", "wrist.R", "finger3-1.R", "upperarm01.R", "lowerarm01.L", "foot.R")
     assert [demo["is_right_arm"](bone) for bone in bones] == [True, True, True, False, False, False]
