@@ -28,20 +28,17 @@ the fitted meshes.
 import argparse
 import importlib.util
 import itertools
-import os
-import tempfile
 import time
-import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 from reporting import CONSOLE, make_progress, print_table, write_json
 from rich.progress import track
+from shapes import furniture_file
 
 import taichi_softras as sr
 from taichi_softras.cli.fit import (
@@ -62,7 +59,6 @@ from taichi_softras.pictures import composite, write_animation
 matplotlib.use("Agg")  # needs no display
 from matplotlib import pyplot
 
-FURNITURE = "/usr/share/sweethome3d/furniture"
 HELD_OUT = FitOptions(views=24, size=128)
 HELD_OUT_ELEVATIONS = (15.0, -15.0, 55.0, -55.0)
 VOXELS = 32
@@ -134,41 +130,6 @@ DESCENTS: dict[str, Callable[[sr.Mesh, FitOptions], Descent]] = {
 
 
 # --- What is fitted -----------------------------------------------------------------------------
-
-
-@contextmanager
-def furniture_file(name: str) -> Iterator[Path]:
-    """Unpack a model of Sweet Home 3D for as long as the block lasts.
-
-    Args:
-        name: The folder of its OBJ file, with that of the collection before it or not.
-
-    Raises:
-        FileNotFoundError: If there are no archives.
-        ValueError: If no model, or several, have that name.
-    """
-    folder = Path(os.environ.get("SOFTRAS_FURNITURE", FURNITURE))
-    archives = sorted(folder.glob("*.sh3f"))
-    if not archives:
-        raise FileNotFoundError(
-            f"no archives (*.sh3f) in {folder}: install Debian's sweethome3d-furniture, or let "
-            "SOFTRAS_FURNITURE name their folder"
-        )
-    wanted = PurePosixPath(name).parts
-    found = [
-        (archive, entry)
-        for archive in archives
-        for entry in zipfile.ZipFile(archive).namelist()
-        if entry.endswith(".obj") and PurePosixPath(entry).parent.parts[-len(wanted) :] == wanted
-    ]
-    if len(found) != 1:
-        paths = ", ".join(str(PurePosixPath(entry).parent) for _, entry in found) or "none"
-        raise ValueError(f"--furniture must name one model, got {name!r}, which fits {paths}")
-    ((archive, entry),) = found
-    with tempfile.TemporaryDirectory() as unpacked, zipfile.ZipFile(archive) as content:
-        beside = str(PurePosixPath(entry).parent) + "/"
-        content.extractall(unpacked, [file for file in content.namelist() if beside in file])
-        yield Path(unpacked) / entry
 
 
 def read_targets(files: Sequence[Path], furniture: Sequence[str]) -> dict[str, sr.Mesh]:

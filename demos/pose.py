@@ -104,7 +104,7 @@ def colored_cube(by_face: bool) -> Subject:
 
 def dog_house() -> Subject | None:
     """A dog house by Scopia, CC BY 3.0, or None where the furniture is not installed."""
-    mesh = furniture_model("Scopia", "scopia/dog-house/dog-house.obj")
+    mesh = furniture_model("scopia/dog-house")
     if mesh is None:
         return None
     mesh = mesh.normalized()

@@ -1,9 +1,11 @@
 """Meshes that the demos share: a sphere with an image map, and the models of a Debian package."""
 
 import os
+import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -35,21 +37,56 @@ def checkered_sphere() -> sr.Mesh:
     )
 
 
-def furniture_model(archive: str, model: str) -> sr.Mesh | None:
+@contextmanager
+def furniture_file(name: str) -> Iterator[Path]:
+    """Unpack a model of Sweet Home 3D for as long as the block lasts.
+
+    Args:
+        name: The folder of its OBJ file, with that of the collection before it or not.
+
+    Raises:
+        FileNotFoundError: If there are no archives.
+        ValueError: If no model, or several, have that name.
+    """
+    folder = Path(os.environ.get("SOFTRAS_FURNITURE", FURNITURE))
+    archives = sorted(folder.glob("*.sh3f"))
+    if not archives:
+        raise FileNotFoundError(
+            f"no archives (*.sh3f) in {folder}: install Debian's sweethome3d-furniture, or let "
+            "SOFTRAS_FURNITURE name their folder"
+        )
+    wanted = PurePosixPath(name).parts
+    found = [
+        (archive, entry)
+        for archive in archives
+        for entry in zipfile.ZipFile(archive).namelist()
+        if entry.endswith(".obj") and PurePosixPath(entry).parent.parts[-len(wanted) :] == wanted
+    ]
+    if len(found) != 1:
+        paths = ", ".join(str(PurePosixPath(entry).parent) for _, entry in found) or "none"
+        raise ValueError(
+            f"furniture must be named after one model, got {name!r}, which fits {paths}"
+        )
+    ((archive, entry),) = found
+    with tempfile.TemporaryDirectory() as unpacked, zipfile.ZipFile(archive) as content:
+        beside = str(PurePosixPath(entry).parent) + "/"
+        content.extractall(
+            unpacked, [file for file in content.namelist() if file.startswith(beside)]
+        )
+        yield Path(unpacked) / entry
+
+
+def furniture_model(name: str) -> sr.Mesh | None:
     """Read a model of sweethome3d-furniture, with its textures.
 
     Args:
-        archive: Which archive of the package, as ``"Scopia"``.
-        model: The OBJ file in it, as ``"scopia/cat/cat.obj"``.
+        name: As `furniture_file` takes it.
 
     Returns:
         The mesh; None if the package is not installed.
     """
-    path = Path(os.environ.get("SOFTRAS_FURNITURE", FURNITURE)) / f"{archive}.sh3f"
-    if not path.is_file():
+    try:
+        with furniture_file(name) as path:
+            return sr.read_mesh(path, textures=True)
+    except FileNotFoundError:
         return None
-    folder = PurePosixPath(model).parent
-    with TemporaryDirectory() as unpacked, zipfile.ZipFile(path) as content:
-        beside = [name for name in content.namelist() if PurePosixPath(name).parent == folder]
-        content.extractall(unpacked, beside)
-        return sr.read_mesh(Path(unpacked) / model, textures=True)

@@ -325,7 +325,7 @@ def positive(text: str) -> int:
 def load(path: Path | None) -> tuple[sr.Mesh, str]:
     """Read the model, and name it."""
     if path is None:
-        cat = furniture_model("Scopia", "scopia/cat/cat.obj")
+        cat = furniture_model("scopia/cat")
         return (checkered_sphere(), "checkered sphere") if cat is None else (cat, "cat")
     mesh = sr.read_mesh(path, textures=True)
     if all(material.image is None for material in mesh.materials):

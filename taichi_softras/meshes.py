@@ -322,15 +322,13 @@ def _to_torch(
     device: str | torch.device,
     dtype: torch.dtype | None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    import torch  # only programs that call this need it
+    # Only programs that call this need PyTorch.
+    from taichi_softras.bridges import torch_bridge
 
-    # Reshaped, because a first dimension that was indexed by None has a stride of 0, at which
-    # PyTorch warns when it comes to gradients.
     vertex_tensor, color_tensor = (
-        torch.tensor(values, device=device, dtype=dtype).reshape(-1).reshape(values.shape)
-        for values in (vertices, colors)
+        torch_bridge.from_numpy(array, device, dtype) for array in (vertices, colors)
     )
-    return vertex_tensor, torch.tensor(faces, device=device), color_tensor
+    return vertex_tensor, torch_bridge.from_numpy(faces, device), color_tensor
 
 
 def _floats(

@@ -47,11 +47,13 @@ def wants_grad(tensor: torch.Tensor) -> bool:
     return tensor.requires_grad and torch.is_grad_enabled()
 
 
-def from_numpy(numbers: np.ndarray, device: torch.device) -> torch.Tensor:
-    """Copy a NumPy array to a device."""
+def from_numpy(
+    numbers: np.ndarray, device: str | torch.device, dtype: torch.dtype | None = None
+) -> torch.Tensor:
+    """Copy a NumPy array to a device; of its own type if ``dtype`` is None."""
     # Reshaped, because a first dimension that was indexed by None has a stride of 0, at which
     # PyTorch warns when it comes to gradients.
-    return torch.tensor(numbers, device=device).reshape(-1).reshape(numbers.shape)
+    return torch.tensor(numbers, device=device, dtype=dtype).reshape(-1).reshape(numbers.shape)
 
 
 def apply(operator: Operator, inputs: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
