@@ -227,7 +227,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.ArgumentParser, Any
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, default=Path("data/objects"), help="the data set")
     parser.add_argument("--output", type=Path, default=Path("runs/objects"), help="folder to write")
-    parser.add_argument("--steps", type=int, default=10000, help="of the optimiser")
+    parser.add_argument("--steps", type=int, default=6000, help="of the optimiser")
     parser.add_argument("--batch", type=int, default=16, help="objects in a step")
     parser.add_argument("--learning-rate", type=float, default=1e-4)
     parser.add_argument("--no-mirror", action="store_true", help="draw no mirrored objects")
