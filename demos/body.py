@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from reporting import CONSOLE, make_progress, mean_interval, print_table, write_json
+from reporting import CONSOLE, check_options, make_progress, mean_interval, print_table, write_json
 from rich.progress import Progress, TaskID
 
 import taichi_softras as sr
@@ -418,11 +418,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=2, help="of the random bodies")
     parser.add_argument("--quick", action="store_true", help="few, small and short, in seconds")
     options = parser.parse_args(arguments)
-    for name, least in (("steps", 1), ("size", 8), ("targets", 1), ("seed", 0)):
-        if getattr(options, name) < least:
-            parser.error(f"--{name} must be at least {least}, got {getattr(options, name)}")
-    if options.output.exists() and not options.output.is_dir():
-        parser.error(f"--output must be a folder, got {options.output}")
+    check_options(parser, options, steps=1, size=8, targets=1, seed=0)
     if options.quick:
         options.steps, options.size, options.targets = 20, 48, 2
     return options

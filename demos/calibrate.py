@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from reporting import make_progress, print_table, write_json
+from reporting import check_options, make_progress, print_table, write_json
 from rotations import angles_between, exp_rotation
 from torch import Tensor
 
@@ -296,13 +296,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     if options.quick:
         options.size, options.problems, options.views = 24, 1, 3
         options.steps, options.evaluations = 40, 30
-    for name in ("size", "problems", "views", "steps", "evaluations"):
-        if getattr(options, name) < 1:
-            parser.error(f"--{name} must be at least 1, got {getattr(options, name)}")
-    if options.seed < 0:
-        parser.error(f"--seed must be at least 0, got {options.seed}")
-    if options.output.exists() and not options.output.is_dir():
-        parser.error(f"--output must be a folder, got the file {options.output}")
+    check_options(parser, options, size=1, problems=1, views=1, steps=1, evaluations=1, seed=0)
     return options
 
 

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from dense import dense_render
 from pose_figure import draw_figure
-from reporting import make_progress, mean_interval, print_table, write_json
+from reporting import check_options, make_progress, mean_interval, print_table, write_json
 from rotations import angles_between, exp_rotation
 from scipy.spatial.transform import Rotation
 from shapes import furniture_model
@@ -375,13 +375,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.quick:
         options.size, options.steps, options.starts = 16, 20, 8
-    for name in ("size", "steps", "starts"):
-        if getattr(options, name) < 1:
-            parser.error(f"--{name} must be at least 1, got {getattr(options, name)}")
-    if options.seed < 0:
-        parser.error(f"--seed must be at least 0, got {options.seed}")
-    if options.output.exists() and not options.output.is_dir():
-        parser.error(f"--output must be a folder, got the file {options.output}")
+    check_options(parser, options, size=1, steps=1, starts=1, seed=0)
     return options
 
 

@@ -1,5 +1,6 @@
 """What the demos share: tables, results as JSON, progress, and means with intervals."""
 
+import argparse
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,6 +17,23 @@ from taichi_softras.files import whole_file
 
 CONSOLE = Console(stderr=True)
 """Where progress goes, so that standard output holds results alone."""
+
+
+def check_options(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, **least: int
+) -> None:
+    """End the program in a line if a number is too small, or ``--output`` names a file.
+
+    Args:
+        parser: Of the command line.
+        options: What it found, ``output`` among it.
+        least: The smallest number that an option may have, by the option's name.
+    """
+    for name, number in least.items():
+        if getattr(options, name) < number:
+            parser.error(f"--{name} must be at least {number}, got {getattr(options, name)}")
+    if options.output.exists() and not options.output.is_dir():
+        parser.error(f"--output must be a folder, got the file {options.output}")
 
 
 def make_progress() -> Progress:
