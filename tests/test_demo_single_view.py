@@ -247,6 +247,30 @@ def test_names_have_classes(demo):
         assert class_of(name) == expected, name
 
 
+def test_packages_are_fetched_once_or_refused_in_words(demo, tmp_path, monkeypatch):
+    sources = demo("sources")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    monkeypatch.setenv("PATH", str(tools))
+    with pytest.raises(RuntimeError, match="apt-get and dpkg must be installed"):
+        sources.fetch("some-package", tmp_path / "cache")
+    # Stand-ins, of which dpkg unpacks what apt-get has downloaded.
+    for name, script in (
+        ("apt-get", '[ "$2" = some-package ] && echo content > some-package_1.deb'),
+        ("dpkg", '/bin/mkdir "$3" && /bin/cp "$2" "$3/file"'),
+    ):
+        (tools / name).write_text(f"#!/bin/sh\n{script} || {{ echo E: no such >&2; exit 100; }}\n")
+        (tools / name).chmod(0o755)
+    root = sources.fetch("some-package", tmp_path / "cache")
+    assert (root / "file").read_text() == "content\n"
+    (root / "file").write_text("kept")
+    assert sources.fetch("some-package", tmp_path / "cache") == root
+    assert (root / "file").read_text() == "kept"
+    with pytest.raises(RuntimeError, match="apt-get download other failed: E: no such"):
+        sources.fetch("other", tmp_path / "cache")
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["some-package"]
+
+
 def test_photos_are_framed_like_the_data(demo):
     reconstruct = demo("reconstruct")
     photo = np.full((90, 200, 3), 250, np.uint8)
