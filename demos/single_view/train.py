@@ -170,14 +170,12 @@ def processes(device: str) -> Iterator[tuple[int, int]]:
         distributed.destroy_process_group()
 
 
-def train(trainer: Trainer, data: Path, output: Path, options: argparse.Namespace) -> None:
-    """Train to the end, with checkpoints on the way."""
-    rank = distributed.get_rank() if distributed.is_initialized() else 0
-    world = distributed.get_world_size() if distributed.is_initialized() else 1
-    recipe = trainer.recipe
+def train(trainer: Trainer, options: argparse.Namespace, rank: int, world: int) -> None:
+    """Train to the end, with checkpoints on the way, as one of so many processes."""
+    recipe, output = trainer.recipe, options.output
     if recipe.batch % world:
         raise ValueError(f"batch must be a multiple of the {world} processes, got {recipe.batch}")
-    objects, held_out = load(data, "train"), load(data, "val")
+    objects, held_out = load(options.data, "train"), load(options.data, "val")
     checkpoint = output / "checkpoint.pt"
     best = trainer.load(checkpoint) if checkpoint.exists() else -1.0
     writer = SummaryWriter(output) if rank == 0 else None
@@ -254,9 +252,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             seed=options.seed,
         )
         options.output.mkdir(parents=True, exist_ok=True)
-        with processes(options.device):
+        with processes(options.device) as (rank, world):
             trainer = Trainer(recipe, options.device, getattr(torch, options.dtype))
-            train(trainer, options.data, options.output, options)
+            train(trainer, options, rank, world)
     except (OSError, ValueError) as error:
         parser.exit(1, f"{parser.prog}: {error}\n")
 
