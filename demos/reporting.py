@@ -31,7 +31,8 @@ def check_options(
     """
     for name, number in least.items():
         if getattr(options, name) < number:
-            parser.error(f"--{name} must be at least {number}, got {getattr(options, name)}")
+            flag = name.replace("_", "-")
+            parser.error(f"--{flag} must be at least {number}, got {getattr(options, name)}")
     if options.output.exists() and not options.output.is_dir():
         parser.error(f"--output must be a folder, got the file {options.output}")
 

@@ -247,6 +247,13 @@ def test_names_have_classes(demo):
         assert class_of(name) == expected, name
 
 
+@pytest.mark.parametrize("option", ["--save-every", "--evaluate-every"])
+def test_intervals_of_training_are_refused_before_it(demo, option, capsys):
+    with pytest.raises(SystemExit):
+        demo("train").main([option, "0"])
+    assert f"{option} must be at least 1, got 0" in capsys.readouterr().err
+
+
 def test_packages_are_fetched_once_or_refused_in_words(demo, tmp_path, monkeypatch):
     sources = demo("sources")
     tools = tmp_path / "tools"

@@ -25,7 +25,7 @@ import torch
 from dataset import FOV, NUM_VIEWS, Batch, Objects, camera_eyes, draw_batch, load, settings
 from evaluate import reconstruction_ious
 from model import SPHERE, Reconstructor
-from shared import make_progress
+from shared import check_options, make_progress
 from torch import Tensor, distributed, nn
 from torch.utils.tensorboard import SummaryWriter
 
@@ -241,6 +241,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.ArgumentParser, Any
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train, or go on training."""
     parser, options = parse(arguments)
+    check_options(parser, options, save_every=1, evaluate_every=1, seed=0)
     if options.quick:
         options.steps, options.batch = 4, 4
     try:
