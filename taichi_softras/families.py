@@ -32,6 +32,9 @@ class Coverage:
         cover: ``(x, dtype) -> (D, 1 - D)`` for ``x = s / sigma``: the probability that the face
             covers the pixel, and its complement without the rounding of a subtraction. ``D`` grows
             with ``x``.
+        cover_plainly: ``cover`` again, of plain arithmetic (`kernels.blocks.exp`), for kernels that
+            Taichi doesn't differentiate; on a CPU they are faster then. None has them take
+            ``cover``.
         cutoff: For a coverage under 1/2, the number ``c`` such that ``D(-c)`` is that coverage.
         reach: ``(corners, s) -> radius``: how far outside the box round the face, in isotropic
             NDC, a pixel can be whose signed distance is above ``-s``.
@@ -48,6 +51,7 @@ class Coverage:
     cover: Func
     cutoff: Callable[[float], float]
     reach: Func
+    cover_plainly: Func | None = None
     needs_area: bool = False
     rates: Func | None = None
     border: str = "none"
@@ -70,8 +74,6 @@ class Alpha:
         slope: ``(A, num_faces) -> dA / d(sum of terms)``.
         rate: ``(D, d log D / dx, -d log(1 - D) / dx) -> d term / dx``, for the faster kernels made
             by hand; None leaves the gradient to Taichi.
-        from_sum: ``(sum of terms, num_faces) -> A``, if A is a function of that sum, and 0 where
-            there are no terms: silhouettes in float32 are drawn faster then.
         counts_faces: Whether ``num_faces`` is looked at: counting costs time.
     """
 
@@ -82,7 +84,6 @@ class Alpha:
     term: Func
     slope: Func
     rate: Func | None = None
-    from_sum: Func | None = None
     counts_faces: bool = False
 
 

@@ -423,7 +423,7 @@ def test_refusals(changes, error, words):
 @pytest.mark.slow
 def test_too_many_tile_entries_are_refused():
     """2^31 entries would take 8 GiB; the count is refused before anything that long is made."""
-    faces = triangle(*RIGHT_HALF).expand(1, 2**17 + 1, 3, 3)
+    faces = triangle(*RIGHT_HALF).expand(1, 2**19 + 1, 3, 3)
     settings = settings_of(512, 512, sigma=10.0)
     with pytest.raises(ValueError, match="lower sigma"):
         sr.rasterize_silhouette(faces, settings)

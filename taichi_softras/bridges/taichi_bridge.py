@@ -23,8 +23,10 @@ class _Call:
     saved: tuple[Array, ...] = ()
 
 
-def allocate(shape: Shape, dtype: Any, *, grad: float | None = None) -> ti.Ndarray:
-    """See `operators.Allocate`."""
+def allocate(
+    shape: Shape, dtype: Any, *, grad: float | None = None, clear: bool = True
+) -> ti.Ndarray:
+    """See `operators.Allocate`; Taichi clears all of its arrays."""
     array = ti.ndarray(dtype, shape, needs_grad=grad is not None)
     if grad:
         array.grad.fill(grad)

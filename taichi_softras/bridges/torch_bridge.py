@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import taichi as ti
 import torch
+from taichi.lang.matrix import VectorType
 from torch.autograd.function import once_differentiable
 
 from taichi_softras.operators import Allocate, Array, Operator, Shape
@@ -121,15 +122,20 @@ def _leaf(tensor: torch.Tensor, grad: torch.Tensor | None) -> torch.Tensor:
 def _allocate_on(device: torch.device) -> Allocate:
     """Make an `operators.Allocate` for a device."""
 
-    def allocate(shape: Shape, dtype: Any, *, grad: float | None = None) -> torch.Tensor:
+    def allocate(
+        shape: Shape, dtype: Any, *, grad: float | None = None, clear: bool = True
+    ) -> torch.Tensor:
         # The memory belongs to the current stream, but is cleared on the one that the kernels run
         # on: they, and whoever is next given memory that has been freed, then come in order.
+        if isinstance(dtype, VectorType):
+            shape, dtype = (*shape, dtype.n), dtype.dtype
         tensor = torch.empty(shape, dtype=_TORCH_DTYPE[dtype], device=device)
         if grad is not None:
             tensor.requires_grad_()
             tensor.grad = torch.empty_like(tensor)
         with _on_default_stream(device), torch.no_grad():
-            tensor.zero_()
+            if clear:
+                tensor.zero_()
             if grad is not None and tensor.grad is not None:
                 tensor.grad.fill_(grad)
         return tensor

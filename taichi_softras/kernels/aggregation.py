@@ -33,12 +33,6 @@ def prod_term(cover, uncovered, dtype: ti.template()):
 
 
 @ti.func
-def prod_from_sum(total, num_faces):
-    """One minus the product that the sum is the logarithm of."""
-    return 1 - ti.exp(-total)
-
-
-@ti.func
 def prod_slope(alpha, num_faces):
     """Derivative of ``1 - exp(-sum)``."""
     return 1 - alpha
@@ -118,7 +112,6 @@ PROD = Alpha(
     term=prod_term,
     slope=prod_slope,
     rate=prod_rate,
-    from_sum=prod_from_sum,
 )
 SUM = Alpha(
     name="sum",
@@ -128,7 +121,6 @@ SUM = Alpha(
     term=sum_term,
     slope=sum_slope,
     rate=sum_rate,
-    from_sum=sum_finish,
     counts_faces=True,
 )
 HARD = Alpha(

@@ -6,6 +6,7 @@ sorted by face, so that images don't depend on the order in which threads ran.
 
 import functools
 from types import SimpleNamespace
+from typing import Any
 
 import taichi as ti
 
@@ -80,18 +81,18 @@ def pack_entry(boxes: ti.template(), b, f, first_row, first_col, tile_size):
 
 
 @ti.func
-def is_reached(entry, row, col):
-    """Tell whether a face's box holds a pixel, at ``row`` and ``col`` of the tile."""
+def reaches_block(entry, row, col, rows: ti.template(), cols: ti.template()):
+    """Tell whether a face's box holds any of a block of pixels, whose first is given."""
     reach = ti.cast(entry & ((1 << FACE_SHIFT) - 1), ti.i32)
     # Negative where a coordinate is out of its range. One sign to look at: a branch for each of
     # the four comparisons would be hard to predict.
-    below = (row - (reach >> 12)) | ((reach >> 8 & 15) - row)
-    beside = (col - (reach >> 4 & 15)) | ((reach & 15) - col)
+    below = (row + rows - 1 - (reach >> 12)) | ((reach >> 8 & 15) - row)
+    beside = (col + cols - 1 - (reach >> 4 & 15)) | ((reach & 15) - col)
     return (below | beside) >= 0
 
 
 RECORD_SIZE = 17
-"""Numbers that drawing needs of a face: corners, depth terms, slopes, 1/lengths, and flags."""
+"""Numbers of a face: corners, depth terms, slopes, 1/lengths, and flags."""
 
 LARGEST_NUMBER = 2.0**126
 """Number at a face's corner, a colour or the like, beyond which it counts as infinite."""
@@ -112,33 +113,41 @@ def depth_term(depth, orthographic: ti.template(), dtype: ti.template()):
         return inverse(depth, dtype)
 
 
+def record_type(dtype: Any) -> Any:
+    """Make the type of a face's record."""
+    return ti.types.vector(RECORD_SIZE, dtype)
+
+
 @ti.func
-def store_record(records: ti.template(), b, f, corners, depth_terms, flags, dtype: ti.template()):
-    """Write what drawing needs of a face, so that it isn't computed again in every pixel."""
+def make_record(corners, depths, flags, orthographic: ti.template(), dtype: ti.template()):
+    """Work out what is asked of a face in every pixel."""
     slopes = weight_slopes(corners, dtype)
     lengths = inverse_lengths_sq(corners, dtype)
+    record = ti.Vector([ti.cast(0, dtype)] * RECORD_SIZE)
     for k, c in ti.static(ti.ndrange(3, 2)):
-        records[b, f, 2 * k + c] = corners[k, c]
+        record[2 * k + c] = corners[k, c]
     for k in ti.static(range(3)):
-        records[b, f, 6 + k] = depth_terms[k]
-        records[b, f, 13 + k] = lengths[k]
+        record[6 + k] = depth_term(depths[k], orthographic, dtype)
+        record[13 + k] = lengths[k]
     for k, c in ti.static(ti.ndrange(2, 2)):
-        records[b, f, 9 + 2 * k + c] = slopes[k, c]
-    records[b, f, 16] = ti.cast(flags, dtype)
+        record[9 + 2 * k + c] = slopes[k, c]
+    record[16] = ti.cast(flags, dtype)
+    return record
 
 
 @ti.func
 def load_record(records: ti.template(), b, f):
-    """Read what `store_record` wrote.
+    """Read what `make_record` made.
 
     Returns:
         Corners, `depth_term` of each, `weight_slopes`, `inverse_lengths_sq`, and flags.
     """
-    corners = ti.Matrix([[records[b, f, 2 * k + c] for c in range(2)] for k in range(3)])
-    depth_terms = ti.Vector([records[b, f, 6 + k] for k in range(3)])
-    slopes = ti.Matrix([[records[b, f, 9 + 2 * k + c] for c in range(2)] for k in range(2)])
-    inverse_lengths = ti.Vector([records[b, f, 13 + k] for k in range(3)])
-    return corners, depth_terms, slopes, inverse_lengths, ti.cast(records[b, f, 16], ti.i32)
+    record = records[b, f]
+    corners = ti.Matrix([[record[2 * k + c] for c in range(2)] for k in range(3)])
+    depth_terms = ti.Vector([record[6 + k] for k in range(3)])
+    slopes = ti.Matrix([[record[9 + 2 * k + c] for c in range(2)] for k in range(2)])
+    inverse_lengths = ti.Vector([record[13 + k] for k in range(3)])
+    return corners, depth_terms, slopes, inverse_lengths, ti.cast(record[16], ti.i32)
 
 
 @ti.func
@@ -183,7 +192,7 @@ def box_kernel(variant: Variant):
         packed: ti.i32,  # whether faces have one item each
         num_items: ti.i32,
         boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B, F, BOX_SIZE), out
-        records: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, F, RECORD_SIZE), out
+        records: ti.types.ndarray(dtype=record_type(dtype), ndim=2),  # (B, F), out
         num_faces: integers,  # (num_items,) faces of each item, accumulated if alpha is a sum
     ):
         """Find the pixels where a face's coverage can reach the cut-off, and what to know of it.
@@ -229,10 +238,7 @@ def box_kernel(variant: Variant):
                         + ti.select(turned, 0, SHOWN)
                         + ti.select(within, WITHIN, 0)
                     )
-                    depth_terms = ti.Vector(
-                        [depth_term(depths[k], variant.orthographic, dtype) for k in range(3)]
-                    )
-                    store_record(records, b, f, corners, depth_terms, flags, dtype)
+                    records[b, f] = make_record(corners, depths, flags, variant.orthographic, dtype)
                     radius = coverage.reach(corners, item_of(sigma, item) * cutoff)
                     xs = ti.Vector([corners[0, 0], corners[1, 0], corners[2, 0]])
                     ys = ti.Vector([corners[0, 1], corners[1, 1], corners[2, 1]])

@@ -13,18 +13,30 @@ import math
 import taichi as ti
 
 from taichi_softras.families import Coverage, register
+from taichi_softras.kernels.blocks import exp
 from taichi_softras.kernels.geometry import corner_of, inverse, signed_distance_sq
 
 
 @ti.func
+def logistic_at(odds_against, dtype: ti.template()):
+    """Sigmoid of minus the logarithm of odds, and one minus it without its rounding close to 1."""
+    cover = inverse(1 + odds_against, dtype)
+    return cover, cover * odds_against
+
+
+@ti.func
 def logistic(x, dtype: ti.template()):
-    """Sigmoid of ``x``, and one minus it without its rounding where it is close to 1.
+    """Sigmoid of ``x``, and one minus it.
 
     Callers have skipped ``x`` below the cut-off, so that ``exp(-x)`` cannot overflow.
     """
-    odds_against = ti.exp(-x)
-    cover = inverse(1 + odds_against, dtype)
-    return cover, cover * odds_against
+    return logistic_at(ti.exp(-x), dtype)
+
+
+@ti.func
+def logistic_plainly(x, dtype: ti.template()):
+    """`logistic` of plain arithmetic."""
+    return logistic_at(exp(-x, dtype), dtype)
 
 
 @ti.func
@@ -103,6 +115,7 @@ EUCLIDEAN = Coverage(
     name="euclidean",
     signed_distance=edge_distance,
     cover=logistic,
+    cover_plainly=logistic_plainly,
     cutoff=logistic_cutoff,
     reach=edge_reach,
     rates=logistic_rates,
@@ -112,6 +125,7 @@ BARYCENTRIC = Coverage(
     name="barycentric",
     signed_distance=weight_distance,
     cover=logistic,
+    cover_plainly=logistic_plainly,
     cutoff=logistic_cutoff,
     reach=weight_reach,
     needs_area=True,

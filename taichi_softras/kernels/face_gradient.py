@@ -14,7 +14,8 @@ from types import SimpleNamespace
 
 import taichi as ti
 
-from taichi_softras.kernels.binning import depth_term
+from taichi_softras.kernels.binning import SHOWN, SOLID, WITHIN, load_record, record_type
+from taichi_softras.kernels.blocks import block_at, exp, num_blocks
 from taichi_softras.kernels.chunks import first_row_of, last_row_of
 from taichi_softras.kernels.geometry import (
     barycentric,
@@ -22,21 +23,16 @@ from taichi_softras.kernels.geometry import (
     corner_of,
     divisible_area,
     inverse,
-    inverse_lengths_sq,
-    is_solid,
-    is_turned,
     isotropic_scale,
     item_of,
-    load_corners,
     nearest_on_edge,
     pixel_center,
-    weight_slopes,
 )
 from taichi_softras.kernels.rasterize import (
     HIDDEN_LOGIT,
     alpha_at,
+    depth_logit,
     depth_rate,
-    depth_weight,
     fragment_depth,
     fragment_funcs,
 )
@@ -58,6 +54,23 @@ def corner_columns(variant: Variant) -> int:
 def num_columns(variant: Variant) -> int:
     """How many sums a chunk has."""
     return GEOMETRY_COLUMNS + 3 * corner_columns(variant)
+
+
+ALPHA_PLANE, NEAREST_PLANE, MEAN_PLANE = range(3)
+"""Planes of what faces need of a pixel. The first is the derivative of the loss by the sum that
+alpha is a function of. The others: the nearest depth, if colours are weighed by it; and with g the
+derivative of the loss by the colour, over the sum of the weights, g times the colour. Then come
+planes of g, one a channel."""
+
+
+def first_color_plane(variant: Variant) -> int:
+    """The first plane of derivatives by colours."""
+    return 1 if variant.color == "hard" else 3
+
+
+def num_planes(variant: Variant) -> int:
+    """How many planes there are."""
+    return first_color_plane(variant) + variant.channels if variant.channels else 1
 
 
 @ti.func
@@ -90,16 +103,16 @@ def nearest_edge(point, corners, inverse_lengths):
 
 
 @ti.func
-def through_clip(by_clipped, clipped, w):
+def through_clip(by_clipped, clipped, scale, w):
     """Derivatives by the second and third barycentric coordinate, the first being what they leave.
 
     Args:
         by_clipped: Derivatives by the clipped, renormalised coordinates.
         clipped: Those coordinates.
+        scale: By what they were multiplied after they were clipped.
         w: The coordinates before clipping.
     """
-    total = ti.min(ti.max(w, 0), 1).sum()
-    by_w = (by_clipped - by_clipped.dot(clipped)) / total
+    by_w = (by_clipped - by_clipped.dot(clipped)) * scale
     for k in ti.static(range(3)):
         if w[k] < 0 or w[k] > 1:
             by_w[k] = 0
@@ -114,11 +127,10 @@ def through_smallest(slope, w):
     """
     by_w = ti.Vector([0 * slope, 0 * slope, 0 * slope])
     smallest = w.min()
-    found = False
+    left = slope * ti.abs(smallest)
     for k in ti.static(range(3)):
-        if not found and w[k] == smallest:
-            by_w[k] = slope * ti.abs(smallest)
-            found = True
+        by_w[k] = ti.select(w[k] == smallest, left, 0 * slope)
+        left = ti.select(w[k] == smallest, 0 * slope, left)  # only the first of two that are equal
     return ti.Vector([by_w[1] - by_w[0], by_w[2] - by_w[0]])
 
 
@@ -142,13 +154,22 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
     columns = corner_columns(variant)
     num_taps = {"vertex": 3, "surface": 1, "uv": 4}[texture]
     affine = variant.orthographic or not variant.perspective_correct
+    color_plane = first_color_plane(variant)
+    num_pixel_planes = num_planes(variant)
+    block_rows, block_cols = variant.block
+    lanes = block_rows * block_cols
+    cover = coverage.cover_plainly or coverage.cover
     fragment = fragment_funcs(variant)
     image_ndim = 4 if channels else 3
+    records_type = ti.types.ndarray(dtype=record_type(dtype), ndim=2, needs_grad=False)
     array1 = ti.types.ndarray(dtype=dtype, ndim=1, needs_grad=False)
     array2 = ti.types.ndarray(dtype=dtype, ndim=2, needs_grad=False)
     array3 = ti.types.ndarray(dtype=dtype, ndim=3, needs_grad=False)
     array4 = ti.types.ndarray(dtype=dtype, ndim=4, needs_grad=False)
     image_type = ti.types.ndarray(dtype=dtype, ndim=image_ndim, needs_grad=False)
+    planes_type = ti.types.ndarray(
+        dtype=ti.types.vector(num_pixel_planes, dtype), ndim=3, needs_grad=False
+    )
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
     integers2 = ti.types.ndarray(dtype=ti.i32, ndim=2)
     integers3 = ti.types.ndarray(dtype=ti.i32, ndim=3)
@@ -191,9 +212,80 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
             by_clipped -= by_mean
         return by_depths, by_clipped
 
+    @ti.func
+    def look_at(point, corners, depth_terms, slopes, lengths, flags, inverse_sigma, near, far):
+        """Look at a face from a point, in isotropic NDC.
+
+        Returns:
+            The point relative to the first corner; barycentric coordinates; the derivative of x by
+            the squared distance, if there is one; `nearest_edge`; x, how far inside the face it is
+            relative to sigma; whether the depth is in range; `clip_barycentric`; and the depth.
+        """
+        start = point - corner_of(corners, 0)
+        w = barycentric(start, slopes)
+        inside = ((flags & SOLID) != 0) & (w.min() > 0)
+        outward = ti.select(inside, inverse_sigma, -inverse_sigma)
+        offset = ti.Vector([dtype(0.0)] * 2)
+        foot = ti.Vector([dtype(0.0)] * 3)
+        x = dtype(0.0)
+        if ti.static(coverage.border == "edge"):
+            offset, foot = nearest_edge(point, corners, lengths)
+            x = outward * offset.norm_sqr()
+        else:
+            x = inverse_sigma * coverage.signed_distance(point, w, corners, lengths, inside)
+        clipped, clip_scale = clip_barycentric(w, dtype)
+        depth = fragment_depth(clipped, depth_terms, variant.orthographic, dtype)
+        drawn = ((flags & WITHIN) != 0) | ((depth >= near) & (depth <= far))
+        return start, w, outward, offset, foot, x, drawn, clipped, clip_scale, depth
+
+    @ti.kernel
+    def weigh_pixels(
+        num_faces: integers,  # (B,) faces of each item, in
+        tile_size: ti.i32,
+        starts: integers,  # (B * tile_rows * tile_cols + 1,), where tiles' lists start, in
+        first_channel: ti.i32,  # of the image
+        with_alpha: ti.i32,  # whether to add the part that comes by way of alpha
+        image: image_type,  # as `rasterize.forward` drew it, in
+        nearest_depth: array3,  # likewise
+        weight_sum: array3,  # likewise
+        grad_image: image_type,  # derivative of the loss by the image, in
+        planes: planes_type,  # (B, H + rows - 1, W + columns - 1), out
+    ):
+        """Work out what all faces need of a pixel, of those in tiles that any face touches.
+
+        The planes are larger than the image, so that blocks may stick out of it.
+        """
+        height = grad_image.shape[1]
+        width = grad_image.shape[2]
+        for i in range(num_blocks(num_faces.shape[0], height, width, tile_size, variant.block)):
+            tile, b, top, left = block_at(i, height, width, tile_size, variant.block)
+            if starts[tile] == starts[tile + 1]:
+                continue
+            for lane in range(lanes):
+                row = top + lane // block_cols
+                col = left + lane % block_cols
+                if row >= height or col >= width:
+                    continue
+                pixel = ti.Vector([dtype(0.0)] * num_pixel_planes)
+                if with_alpha:
+                    pixel[ALPHA_PLANE] = alpha_at(grad_image, b, row, col) * opacity.slope(
+                        alpha_at(image, b, row, col), ti.cast(num_faces[b], dtype)
+                    )
+                if ti.static(channels > 0):
+                    share = dtype(1.0)
+                    if ti.static(not is_hard):
+                        share = inverse(weight_sum[b, row, col], dtype)
+                        pixel[NEAREST_PLANE] = nearest_depth[b, row, col]
+                    for c in ti.static(range(channels)):
+                        grad = share * grad_image[b, row, col, first_channel + c]
+                        pixel[color_plane + c] = grad
+                        if ti.static(not is_hard):
+                            pixel[MEAN_PLANE] += grad * image[b, row, col, first_channel + c]
+                planes[b, row, col] = pixel
+
     @ti.kernel
     def sum_chunks(
-        face_vertices: array4,  # (B or 1, F, 3, 3) NDC x y, depth, in
+        records: records_type,  # (B or 1, F), as `binning` made them, in
         colors: array4,  # (B or 1, F, 3, C), or texels: see `textures`, in
         varyings: array4,  # (B or 1, F or 1, 3, K), in
         sigma: array1,  # (B or 1,), in
@@ -201,47 +293,31 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
         face_sources: integers2,  # (B or 1, F) or (1, 1), in
         face_maps: integers,  # (F or 1,), in
         maps: integers2,  # (M, 4), in
-        num_faces: integers,  # (B,) faces of each item, in
         near: dtype,
         far: dtype,
         cutoff: dtype,
         height: ti.i32,
         width: ti.i32,
-        cull: ti.i32,  # 1 leaves back faces out of colours, -1 front faces, 0 none
         boxes: integers3,  # (B or 1, F, BOX_SIZE), in
         starts: integers,  # (B * F + 1,), in
         chunk_faces: integers,  # (starts[-1],), in
-        first_channel: ti.i32,  # of the image
         first_source: ti.i32,  # of the colours
-        with_alpha: ti.i32,  # whether to add the part that comes by way of alpha
         with_texels: ti.i32,  # whether to add to `grad_texels`
-        image: image_type,  # as `rasterize.forward` drew it, in
-        nearest_depth: array3,  # likewise
-        weight_sum: array3,  # likewise
-        winners: integers3,  # likewise
-        grad_image: image_type,  # derivative of the loss by the image, in
+        planes: planes_type,  # as `weigh_pixels` made them, in
+        winners: integers3,  # as `rasterize.forward` drew them, in
         grad_texels: array4,  # of the colours' shape, accumulated; unless they are the vertices'
         sums: array2,  # (starts[-1], num_columns(variant)), out
     ):
         """Add up the gradients of every chunk of pixels of every face."""
         for chunk in range(starts[starts.shape[0] - 1]):
             face = chunk_faces[chunk]
-            b_face = face // face_vertices.shape[1]
-            f = face % face_vertices.shape[1]
+            b_face = face // boxes.shape[1]
+            f = face % boxes.shape[1]
             b = boxes[b_face, f, 4]
-            scale = isotropic_scale(height, width, dtype)
-            corners, depths = load_corners(face_vertices, b_face, f, scale)
-            depth_terms = ti.Vector(
-                [depth_term(depths[k], variant.orthographic, dtype) for k in range(3)]
-            )
-            slopes = weight_slopes(corners, dtype)
-            lengths = inverse_lengths_sq(corners, dtype)
-            solid = is_solid(corners, dtype)
-            within = depths.min() >= near and depths.max() <= far
-            shown = not is_turned(corners, cull)
+            corners, depth_terms, slopes, lengths, flags = load_record(records, b_face, f)
+            shown = (flags & SHOWN) != 0
             inverse_sigma = inverse(item_of(sigma, b), dtype)
             rate = depth_rate(item_of(gamma, b), near, far, dtype)
-            faces_of_item = ti.cast(num_faces[b], dtype)
             numbers = ti.Matrix([[dtype(0.0)] * max(columns, 1)] * 3)
             map_height = 1
             map_width = 1
@@ -261,105 +337,133 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
             by_log_sigma = dtype(0.0)
             by_log_gamma = dtype(0.0)
             by_numbers = ti.Matrix([[dtype(0.0)] * max(columns, 1)] * 3)
+            # Of each pixel of a block, for textures: the weight of the face's colour, those of its
+            # corners and the derivatives by them, and the colour times its derivative.
+            shares = ti.Vector([dtype(0.0)] * lanes)
+            corner_weights = ti.Matrix([[dtype(0.0)] * lanes] * 3)
+            by_corner_weights = ti.Matrix([[dtype(0.0)] * lanes] * 3)
+            tapped_sums = ti.Vector([dtype(0.0)] * lanes)
             first_row = first_row_of(boxes, b_face, f, chunk - starts[face])
-            for row in range(first_row, last_row_of(boxes, b_face, f, first_row)):
-                for col in range(boxes[b_face, f, 1], boxes[b_face, f, 1] + boxes[b_face, f, 3]):
-                    by_alpha = dtype(0.0)
-                    if with_alpha:
-                        by_alpha = alpha_at(grad_image, b, row, col) * opacity.slope(
-                            alpha_at(image, b, row, col), faces_of_item
+            last_row = last_row_of(boxes, b_face, f, first_row)
+            first_col = boxes[b_face, f, 1]
+            last_col = first_col + boxes[b_face, f, 3]
+            row_blocks = (last_row - first_row + block_rows - 1) // block_rows
+            col_blocks = (last_col - first_col + block_cols - 1) // block_cols
+            for block in range(row_blocks * col_blocks):
+                top = first_row + block // col_blocks * block_rows
+                left = first_col + block % col_blocks * block_cols
+                # A loop that reads texels is no vector loop: it is apart, and does only that.
+                if ti.static(texture != "vertex"):
+                    for lane in range(lanes):
+                        row = top + lane // block_cols
+                        col = left + lane % block_cols
+                        point = pixel_center(row, col, height, width, dtype)
+                        _start, _w, _o, _offset, _foot, x, drawn, clipped, _scale, depth = look_at(
+                            *(point, corners, depth_terms, slopes, lengths, flags),
+                            *(inverse_sigma, near, far),
                         )
-                    seen = False
-                    if ti.static(channels > 0 and is_hard):
-                        seen = winners[b, row, col] == f
-                    elif ti.static(channels > 0):
-                        closest = depths.min() - nearest_depth[b, row, col]
-                        seen = shown and closest * rate < ti.static(HIDDEN_LOGIT[dtype])
-                    if by_alpha == 0 and not seen:
-                        continue
-                    point = pixel_center(row, col, height, width, dtype)
-                    start = point - corner_of(corners, 0)
-                    w = barycentric(start, slopes)
-                    inside = solid and w.min() > 0
-                    offset = ti.Vector([dtype(0.0)] * 2)
-                    foot = ti.Vector([dtype(0.0)] * 3)
-                    outward = ti.select(inside, inverse_sigma, -inverse_sigma)
-                    x = dtype(0.0)
-                    if ti.static(coverage.border == "edge"):
-                        offset, foot = nearest_edge(point, corners, lengths)
-                        x = outward * offset.norm_sqr()
-                    else:
-                        x = inverse_sigma * coverage.signed_distance(
-                            point, w, corners, lengths, inside
-                        )
-                    if x <= -cutoff:
-                        continue
-                    clipped = clip_barycentric(w)
-                    depth = dtype(0.0)
-                    if channels > 0 or not within:
-                        depth = fragment_depth(clipped, depth_terms, variant.orthographic, dtype)
-                    if not within and (depth < near or depth > far):
-                        continue
-                    cover, uncovered = coverage.cover(x, dtype)
-                    cover_rate, uncover_rate = coverage.rates(cover, uncovered)
-                    by_x = by_alpha * opacity.rate(cover, cover_rate, uncover_rate)
-                    u = ti.Vector([dtype(0.0)] * 2)
-                    if ti.static(channels > 0):
-                        if seen:
-                            nearest = dtype(0.0)
-                            weight = dtype(1.0)
-                            if ti.static(not is_hard):
-                                nearest = nearest_depth[b, row, col]
-                                weight = cover * depth_weight(depth, nearest, rate)
-                                weight /= weight_sum[b, row, col]
-                            weights = fragment.weights_of(clipped, depth_terms, depth)
+                        seen = drawn & shown & (x > -cutoff) & (row < last_row) & (col < last_col)
+                        weight = dtype(1.0)
+                        if ti.static(is_hard):
+                            seen &= winners[b, ti.min(row, height - 1), ti.min(col, width - 1)] == f
+                        else:
+                            nearest = planes[b, row, col][NEAREST_PLANE]
+                            seen &= (depth - nearest) * rate < ti.static(HIDDEN_LOGIT[dtype])
+                            covered, _uncovered = cover(ti.max(x, -cutoff), dtype)
+                            weight = covered * exp(depth_logit(depth, nearest, rate), dtype)
+                        shares[lane] = ti.select(seen, weight, dtype(0.0))
+                        weights = fragment.weights_of(clipped, depth_terms, depth)
+                        for k in ti.static(range(3)):
+                            corner_weights[k, lane] = weights[k]
+                    for lane in range(lanes):
+                        by_weights = ti.Vector([dtype(0.0)] * 3)
+                        tapped = dtype(0.0)
+                        if shares[lane] != 0:
+                            pixel = planes[b, top + lane // block_cols, left + lane % block_cols]
+                            weights = ti.Vector([corner_weights[k, lane] for k in range(3)])
                             tap_rows, tap_cols, tap_weights = taps_at(
                                 texture,
                                 *(colors, varyings, face_sources, face_maps, maps),
                                 *(b, f, weights, dtype),
                             )
                             by_taps = ti.Vector([dtype(0.0)] * num_taps)
-                            gain = dtype(0.0)
                             b_color = ti.min(b, colors.shape[0] - 1)
                             for c in ti.static(range(channels)):
-                                grad = grad_image[b, row, col, first_channel + c] * weight
+                                source = first_source + c
+                                grad = shares[lane] * pixel[color_plane + c]
                                 for t in ti.static(range(num_taps)):
-                                    if ti.static(texture == "vertex"):
-                                        by_taps[t] += grad * numbers[t, c]
-                                        by_numbers[t, c] += grad * weights[t]
-                                    else:
-                                        source = first_source + c
-                                        texel = colors[b_color, tap_rows[t], tap_cols[t], source]
-                                        by_taps[t] += grad * texel
-                                        if with_texels:
-                                            grad_texels[
-                                                b_color, tap_rows[t], tap_cols[t], source
-                                            ] += grad * tap_weights[t]
-                                gain -= grad * image[b, row, col, first_channel + c]
-                            by_weights = ti.Vector([dtype(0.0)] * 3)
-                            if ti.static(texture == "vertex"):
-                                by_weights = by_taps
-                            elif ti.static(texture == "uv"):
-                                t = ti.Vector(
-                                    [
-                                        tap_weights[1] + tap_weights[3],
-                                        tap_weights[2] + tap_weights[3],
-                                    ]
+                                    texel = colors[b_color, tap_rows[t], tap_cols[t], source]
+                                    by_taps[t] += grad * texel
+                                    if with_texels:
+                                        grad_texels[b_color, tap_rows[t], tap_cols[t], source] += (
+                                            grad * tap_weights[t]
+                                        )
+                            tapped = tap_weights.dot(by_taps)
+                            if ti.static(texture == "uv"):
+                                right = tap_weights[1] + tap_weights[3]
+                                down = tap_weights[2] + tap_weights[3]
+                                by_uv = through_bilinear(
+                                    by_taps, ti.Vector([right, down]), map_height, map_width
                                 )
-                                by_uv = through_bilinear(by_taps, t, map_height, map_width)
                                 by_weights = numbers @ by_uv
                                 by_numbers += weights.outer_product(by_uv)
-                            by_depth = dtype(0.0)
-                            if ti.static(not is_hard):
-                                gain += tap_weights.dot(by_taps)
-                                by_x += gain * cover_rate
-                                by_log_gamma += gain * (depth - nearest) * rate
-                                by_depth = -gain * rate
-                            add_depths, by_clipped = through_interpolation(
-                                by_weights, by_depth, clipped, depth_terms, depth
-                            )
-                            by_depths += add_depths
-                            u += through_clip(by_clipped, clipped, w)
+                        for k in ti.static(range(3)):
+                            by_corner_weights[k, lane] = by_weights[k]
+                        tapped_sums[lane] = tapped
+                for lane in range(lanes):
+                    row = top + lane // block_cols
+                    col = left + lane % block_cols
+                    pixel = planes[b, row, col]
+                    point = pixel_center(row, col, height, width, dtype)
+                    start, w, outward, offset, foot, x, drawn, clipped, clip_scale, depth = look_at(
+                        *(point, corners, depth_terms, slopes, lengths, flags),
+                        *(inverse_sigma, near, far),
+                    )
+                    alive = drawn & (x > -cutoff) & (row < last_row) & (col < last_col)
+                    if ti.static(lanes == 1):
+                        if not alive:
+                            continue
+                    x = ti.max(x, -cutoff)
+                    covered, uncovered = cover(x, dtype)
+                    cover_rate, uncover_rate = coverage.rates(covered, uncovered)
+                    by_alpha = ti.select(alive, pixel[ALPHA_PLANE], dtype(0.0))
+                    by_x = by_alpha * opacity.rate(covered, cover_rate, uncover_rate)
+                    u = ti.Vector([dtype(0.0)] * 2)
+                    if ti.static(channels > 0):
+                        seen = alive & shown
+                        weight = dtype(1.0)
+                        nearest = dtype(0.0)
+                        if ti.static(is_hard):
+                            seen &= winners[b, ti.min(row, height - 1), ti.min(col, width - 1)] == f
+                        else:
+                            nearest = ti.select(seen, pixel[NEAREST_PLANE], depth)
+                            weight = covered * exp(depth_logit(depth, nearest, rate), dtype)
+                        by_weights = ti.Vector([dtype(0.0)] * 3)
+                        tapped = dtype(0.0)
+                        if ti.static(texture == "vertex"):
+                            weights = fragment.weights_of(clipped, depth_terms, depth)
+                            for c in ti.static(range(channels)):
+                                grad = weight * ti.select(seen, pixel[color_plane + c], dtype(0.0))
+                                for k in ti.static(range(3)):
+                                    by_weights[k] += grad * numbers[k, c]
+                                    by_numbers[k, c] += grad * weights[k]
+                            tapped = weights.dot(by_weights)
+                        else:
+                            for k in ti.static(range(3)):
+                                by_weights[k] = by_corner_weights[k, lane]
+                            tapped = tapped_sums[lane]
+                        by_depth = dtype(0.0)
+                        if ti.static(not is_hard):
+                            mean = ti.select(seen, pixel[MEAN_PLANE], dtype(0.0))
+                            gain = tapped - weight * mean
+                            by_x += gain * cover_rate
+                            by_log_gamma += gain * (depth - nearest) * rate
+                            by_depth = -gain * rate
+                        add_depths, by_clipped = through_interpolation(
+                            by_weights, by_depth, clipped, depth_terms, depth
+                        )
+                        by_depths += add_depths
+                        u += through_clip(by_clipped, clipped, clip_scale, w)
                     by_log_sigma -= by_x * x
                     if ti.static(coverage.border == "edge"):
                         # The nearest point's own sliding along its edge changes the distance by
@@ -371,13 +475,14 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
                         by_w += u
                         by_w_start += u.outer_product(start)
                         by_log_area -= u[0] * w[1] + u[1] * w[2]
+            scale = isotropic_scale(height, width, dtype)
             inverse_area = inverse(divisible_area(corners, dtype), dtype)
             slope1 = ti.Vector([slopes[0, 0], slopes[0, 1]])
             slope2 = ti.Vector([slopes[1, 0], slopes[1, 1]])
             by_start = by_w[0] * slope1 + by_w[1] * slope2
             by_ab = ti.Vector([by_w_start[1, 1], -by_w_start[1, 0]]) * inverse_area
             by_ac = ti.Vector([-by_w_start[0, 1], by_w_start[0, 0]]) * inverse_area
-            if solid:
+            if (flags & SOLID) != 0:
                 by_ab += by_log_area * slope1
                 by_ac += by_log_area * slope2
             for c in ti.static(range(2)):
@@ -392,7 +497,7 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
             for k, c in ti.static(ti.ndrange(3, columns)):
                 sums[chunk, GEOMETRY_COLUMNS + columns * k + c] = by_numbers[k, c]
 
-    return SimpleNamespace(sum_chunks=sum_chunks)
+    return SimpleNamespace(weigh_pixels=weigh_pixels, sum_chunks=sum_chunks)
 
 
 @functools.cache
@@ -425,15 +530,18 @@ def sum_kernels(dtype) -> SimpleNamespace:
         grad: array4,  # (B or 1, F, 3, K), accumulated from the column ``first`` on
     ):
         """Add the chunks of each face up, in order; of all items where they share the numbers."""
-        for f in range(grad.shape[1]):
-            faces = grad.shape[1]
-            for b in range((starts.shape[0] - 1) // faces):
-                b_grad = ti.min(b, grad.shape[0] - 1)
-                for chunk in range(starts[b * faces + f], starts[b * faces + f + 1]):
-                    for k in ti.static(range(3)):
-                        for c in range(columns):
-                            value = sums[chunk, GEOMETRY_COLUMNS + columns * k + c]
-                            grad[b_grad, f, k, first + c] += value
+        faces = grad.shape[1]
+        for b_grad, f in ti.ndrange(grad.shape[0], faces):
+            items = (starts.shape[0] - 1) // faces
+            first_item = ti.select(grad.shape[0] == items, b_grad, 0)
+            last_item = ti.select(grad.shape[0] == items, b_grad + 1, items)
+            for k in ti.static(range(3)):
+                for c in range(columns):
+                    total = grad[b_grad, f, k, first + c]
+                    for b in range(first_item, last_item):
+                        for chunk in range(starts[b * faces + f], starts[b * faces + f + 1]):
+                            total += sums[chunk, GEOMETRY_COLUMNS + columns * k + c]
+                    grad[b_grad, f, k, first + c] = total
 
     @ti.kernel
     def add_to_softness(

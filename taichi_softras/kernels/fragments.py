@@ -57,7 +57,8 @@ def fragment_count_kernel(dtype):
                         w = barycentric(point - corner_of(corners, 0), slopes)
                         inside = solid and w.min() > 0
                         s = signed_distance_sq(point, corners, lengths, inside)
-                        depth = inverse(clip_barycentric(w).dot(inverse(depths, dtype)), dtype)
+                        clipped, _scale = clip_barycentric(w, dtype)
+                        depth = inverse(clipped.dot(inverse(depths, dtype)), dtype)
                         if s > -cutoff_distance_sq and near <= depth and depth <= far:
                             count += 1
             if count > 0:

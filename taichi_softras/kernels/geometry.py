@@ -151,13 +151,17 @@ def barycentric(start, slopes):
 
 
 @ti.func
-def clip_barycentric(w):
+def clip_barycentric(w, dtype: ti.template()):
     """Force barycentric coordinates into the face: clip to [0, 1] and renormalise.
 
     Their sum is 1 before clipping, so that after it it is at least 1: no division by zero.
+
+    Returns:
+        The coordinates, and one over the sum that they had.
     """
     clipped = ti.min(ti.max(w, 0), 1)
-    return clipped / clipped.sum()
+    scale = inverse(clipped.sum(), dtype)
+    return clipped * scale, scale
 
 
 @ti.func

@@ -14,8 +14,9 @@ from taichi_softras.kernels.binning import (
     SHOWN,
     SOLID,
     WITHIN,
-    is_reached,
     load_record,
+    reaches_block,
+    record_type,
 )
 from taichi_softras.kernels.geometry import (
     barycentric,
@@ -43,6 +44,7 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
     coverage = variant.coverage
     is_hard = variant.color == "hard"
     fragment = fragment_funcs(variant)
+    records_type = ti.types.ndarray(dtype=record_type(dtype), ndim=2)
     array1 = ti.types.ndarray(dtype=dtype, ndim=1)
     array2 = ti.types.ndarray(dtype=dtype, ndim=2)
     array3 = ti.types.ndarray(dtype=dtype, ndim=3)
@@ -61,7 +63,7 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
         w = barycentric(point - corner_of(corners, 0), slopes)
         inside = (flags & SOLID) != 0 and w.min() > 0
         x = coverage.signed_distance(point, w, corners, lengths, inside) * inverse_sigma
-        clipped = clip_barycentric(w)
+        clipped, _scale = clip_barycentric(w, dtype)
         depth = fragment_depth(clipped, depth_terms, variant.orthographic, dtype)
         cover = dtype(0.0)
         visible = dtype(0.0)
@@ -75,7 +77,7 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
 
     @ti.kernel
     def summarize(
-        records: array3,  # (B, F, RECORD_SIZE), as `binning` made them, in
+        records: records_type,  # (B, F), as `binning` made them, in
         sigma: array1,  # (B or 1,), in
         gamma: array1,  # (B or 1,), in
         eps: array1,  # (B or 1,), in
@@ -106,7 +108,7 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
             front_visible = dtype(0.0)
             front_depth = background_depth
             for k in range(starts[tile], starts[tile + 1]):
-                if is_reached(entries[k], row % tile_size, col % tile_size):
+                if reaches_block(entries[k], row % tile_size, col % tile_size, 1, 1):
                     f = ti.cast(entries[k] >> FACE_SHIFT, ti.i32)
                     cover, visible, depth, _weights = look_at(
                         records, b, f, point, inverse_sigma, near, far, cutoff
@@ -128,7 +130,7 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
                 background_weight = depth_weight(background_depth, nearest, rate)
                 total = background_weight
                 for k in range(starts[tile], starts[tile + 1]):
-                    if is_reached(entries[k], row % tile_size, col % tile_size):
+                    if reaches_block(entries[k], row % tile_size, col % tile_size, 1, 1):
                         f = ti.cast(entries[k] >> FACE_SHIFT, ti.i32)
                         _cover, visible, depth, _weights = look_at(
                             records, b, f, point, inverse_sigma, near, far, cutoff
@@ -144,7 +146,7 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
 
     @ti.kernel
     def list_fragments(
-        records: array3,  # (B, F, RECORD_SIZE), as `binning` made them, in
+        records: records_type,  # (B, F), as `binning` made them, in
         boxes: integers3,  # (B, F, BOX_SIZE), in
         face_colors: ti.types.ndarray(dtype=dtype, ndim=4),  # (B or 1, F, 3, C), in
         sigma: array1,  # (B or 1,), in

@@ -21,9 +21,11 @@ from taichi_softras.kernels.binning import (
     SOLID,
     WITHIN,
     depth_term,
-    is_reached,
     load_record,
+    reaches_block,
+    record_type,
 )
+from taichi_softras.kernels.blocks import block_at, exp, num_blocks
 from taichi_softras.kernels.geometry import (
     barycentric,
     clip_barycentric,
@@ -56,13 +58,19 @@ def depth_rate(gamma, near, far, dtype: ti.template()):
 
 
 @ti.func
-def depth_weight(depth, nearest, rate):
-    """Weight of a depth in the softmax, relative to that of ``nearest``: at most 1.
+def depth_logit(depth, nearest, rate):
+    """Logit of a depth in the softmax, relative to that of ``nearest``: at most 0.
 
     Where ``gamma`` is below the precision of depths, rounding may put a face a little in front
     of ``nearest``; the bound keeps its weight finite.
     """
-    return ti.exp(ti.min((nearest - depth) * rate, 1))
+    return ti.min((nearest - depth) * rate, 1)
+
+
+@ti.func
+def depth_weight(depth, nearest, rate):
+    """Weight of a depth in the softmax, relative to that of ``nearest``: at most 1."""
+    return ti.exp(depth_logit(depth, nearest, rate))
 
 
 @ti.func
@@ -86,12 +94,12 @@ def interpolation_weights(w, depth_terms, depth, affine: ti.template()):
 @ti.func
 def background_at(background: ti.template(), b, row, col, height, width, channel):
     """Colour of the background at a pixel, whatever the size of its image; items may share it."""
-    return background[
-        ti.min(b, background.shape[0] - 1),
-        row * background.shape[1] // height,
-        col * background.shape[2] // width,
-        channel,
-    ]
+    y = 0
+    x = 0
+    if background.shape[1] * background.shape[2] > 1:  # dividing takes long
+        y = row * background.shape[1] // height
+        x = col * background.shape[2] // width
+    return background[ti.min(b, background.shape[0] - 1), y, x, channel]
 
 
 @ti.func
@@ -167,11 +175,17 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
     coverage = variant.coverage
     opacity = variant.alpha
     is_hard = variant.color == "hard"
+    is_lit = variant.lights is not None
+    texture = variant.texture
+    block_rows, block_cols = variant.block
+    lanes = block_rows * block_cols
+    cover = coverage.cover_plainly or coverage.cover
     fragment = fragment_funcs(variant)
     image_ndim = 4 if channels else 3
     image_type = ti.types.ndarray(dtype=dtype, ndim=image_ndim)
     constant_image = ti.types.ndarray(dtype=dtype, ndim=image_ndim, needs_grad=False)
     constant3 = ti.types.ndarray(dtype=dtype, ndim=3, needs_grad=False)
+    records_type = ti.types.ndarray(dtype=record_type(dtype), ndim=2)
     array1 = ti.types.ndarray(dtype=dtype, ndim=1)
     array2 = ti.types.ndarray(dtype=dtype, ndim=2)
     array3 = ti.types.ndarray(dtype=dtype, ndim=3)
@@ -182,7 +196,7 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
 
     @ti.kernel
     def forward(
-        records: array3,  # (B or 1, F, RECORD_SIZE), as `binning` made them, in
+        records: records_type,  # (B or 1, F), as `binning` made them, in
         colors: array4,  # (B or 1, F, 3, C), or texels: see `textures`, in
         varyings: array4,  # (B or 1, F or 1, 3, K), in
         background: array4,  # (B or 1, h, w, C), stretched over the image, in
@@ -213,103 +227,117 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
 
         Not differentiated: it carries sums from face to face. `surrogate` has the gradient.
         """
-        num_items = num_faces.shape[0]
-        tile_rows = (height + tile_size - 1) // tile_size
-        tile_cols = (width + tile_size - 1) // tile_size
-        tile_pixels = tile_size * tile_size
-        for i in range(num_items * tile_rows * tile_cols * tile_pixels):
-            tile = i // tile_pixels
-            b = tile // (tile_rows * tile_cols)
-            row = tile // tile_cols % tile_rows * tile_size + i % tile_pixels // tile_size
-            col = tile % tile_cols * tile_size + i % tile_size
-            if row < height and col < width:
+        for i in range(num_blocks(num_faces.shape[0], height, width, tile_size, variant.block)):
+            tile, b, top, left = block_at(i, height, width, tile_size, variant.block)
+            if top < height and left < width:
                 b_face = ti.min(b, records.shape[0] - 1)
-                point = pixel_center(row, col, height, width, dtype)
                 inverse_sigma = inverse(item_of(sigma, b), dtype)
                 rate = depth_rate(item_of(gamma, b), near, far, dtype)
-                state = ti.cast(opacity.start, dtype)
-                nearest = far - item_of(eps, b) * (far - near)
-                total = dtype(1.0)
-                winner = NO_FACE
-                color = ti.Vector([dtype(0.0) for _ in range(max(channels, 1))])
-                for c in ti.static(range(channels)):
-                    color[c] = background_at(
-                        background, b, row, col, height, width, first_channel + c
-                    )
+                state = ti.Vector([ti.cast(opacity.start, dtype)] * lanes)
+                # Of each pixel, besides: the nearest depth so far, the sum of weights, relative to
+                # that depth's, and of colours; the nearest face, if only that is seen.
+                nearest = ti.Vector([far - item_of(eps, b) * (far - near)] * lanes)
+                total = ti.Vector([dtype(1.0)] * lanes)
+                color = ti.Matrix([[dtype(0.0)] * lanes] * max(channels, 1))
+                winner = ti.Vector([NO_FACE] * lanes)
+                # Of each pixel and one face: coverage, depth, clipped barycentric coordinates.
+                covers = ti.Vector([dtype(0.0)] * lanes)
+                depths = ti.Vector([dtype(0.0)] * lanes)
+                clips = ti.Matrix([[dtype(0.0)] * lanes] * 3)
+                for lane in range(lanes):
+                    row = ti.min(top + lane // block_cols, height - 1)
+                    col = ti.min(left + lane % block_cols, width - 1)
+                    for c in ti.static(range(channels)):
+                        color[c, lane] = background_at(
+                            background, b, row, col, height, width, first_channel + c
+                        )
                 for k in range(starts[tile], starts[tile + 1]):
                     # Half of the pixels of the tiles that a small face touches are out of reach.
-                    if not is_reached(entries[k], i % tile_pixels // tile_size, i % tile_size):
+                    if not reaches_block(
+                        entries[k], top % tile_size, left % tile_size, block_rows, block_cols
+                    ):
                         continue
                     f = ti.cast(entries[k] >> FACE_SHIFT, ti.i32)
                     corners, depth_terms, slopes, lengths, flags = load_record(records, b_face, f)
-                    w = barycentric(point - corner_of(corners, 0), slopes)
-                    inside = (flags & SOLID) != 0 and w.min() > 0
-                    s = coverage.signed_distance(point, w, corners, lengths, inside)
-                    x = s * inverse_sigma
-                    if x <= -cutoff:
+                    solid = (flags & SOLID) != 0
+                    within = (flags & WITHIN) != 0
+                    shown = (flags & SHOWN) != 0
+                    visible = 0
+                    for lane in range(lanes):
+                        point = pixel_center(
+                            top + lane // block_cols, left + lane % block_cols, height, width, dtype
+                        )
+                        w = barycentric(point - corner_of(corners, 0), slopes)
+                        inside = solid & (w.min() > 0)
+                        s = coverage.signed_distance(point, w, corners, lengths, inside)
+                        x = s * inverse_sigma
+                        clipped, _scale = clip_barycentric(w, dtype)
+                        depth = fragment_depth(clipped, depth_terms, variant.orthographic, dtype)
+                        alive = (x > -cutoff) & (within | ((depth >= near) & (depth <= far)))
+                        covered, uncovered = cover(ti.max(x, -cutoff), dtype)
+                        state[lane] = ti.select(
+                            alive, opacity.add(state[lane], covered, uncovered), state[lane]
+                        )
+                        if ti.static(channels > 0):
+                            seen = alive & shown
+                            if ti.static(is_hard):
+                                seen &= inside & (
+                                    (winner[lane] == NO_FACE) | (depth < nearest[lane])
+                                )
+                            else:
+                                behind = (depth - nearest[lane]) * rate
+                                seen &= behind < ti.static(HIDDEN_LOGIT[dtype])
+                            covers[lane] = ti.select(seen, covered, dtype(0.0))
+                            depths[lane] = depth
+                            for j in ti.static(range(3)):
+                                clips[j, lane] = clipped[j]
+                            visible |= ti.cast(seen, ti.i32)
+                    if visible == 0:
                         continue
-                    clipped = clip_barycentric(w)
-                    depth = fragment_depth(clipped, depth_terms, variant.orthographic, dtype)
-                    if (flags & WITHIN) == 0 and (depth < near or depth > far):
-                        continue
-                    cover, uncovered = coverage.cover(x, dtype)
-                    state = opacity.add(state, cover, uncovered)
-                    if ti.static(channels > 0):
-                        if (flags & SHOWN) == 0:
-                            continue
+                    for lane in range(lanes):
+                        # Where nothing calls or reads what others share, there is no branch.
+                        if ti.static(lanes == 1 or texture != "vertex" or is_lit):
+                            if covers[lane] == 0:
+                                continue
+                        clipped = ti.Vector([clips[0, lane], clips[1, lane], clips[2, lane]])
+                        depth = depths[lane]
+                        values = fragment.colors_at(
+                            *(colors, first_source, varyings, face_sources, face_maps, maps),
+                            *(lighting, b, f, fragment.weights_of(clipped, depth_terms, depth)),
+                        )
                         if ti.static(is_hard):
-                            if not inside or (winner != NO_FACE and depth >= nearest):
-                                continue
-                            nearest = depth
-                            winner = f
-                            weights = fragment.weights_of(clipped, depth_terms, depth)
-                            color = fragment.colors_at(
-                                colors,
-                                first_source,
-                                varyings,
-                                face_sources,
-                                face_maps,
-                                maps,
-                                lighting,
-                                b,
-                                f,
-                                weights,
-                            )
+                            seen = covers[lane] > 0
+                            nearest[lane] = ti.select(seen, depth, nearest[lane])
+                            winner[lane] = ti.select(seen, f, winner[lane])
+                            for c in ti.static(range(channels)):
+                                color[c, lane] = ti.select(seen, values[c], color[c, lane])
                         else:
-                            if (depth - nearest) * rate > ti.static(HIDDEN_LOGIT[dtype]):
-                                continue
-                            if depth < nearest:
-                                shrink = depth_weight(nearest, depth, rate)
-                                total *= shrink
-                                color *= shrink
-                                nearest = depth
-                            weight = cover * depth_weight(depth, nearest, rate)
-                            total += weight
-                            weights = fragment.weights_of(clipped, depth_terms, depth)
-                            color += weight * fragment.colors_at(
-                                colors,
-                                first_source,
-                                varyings,
-                                face_sources,
-                                face_maps,
-                                maps,
-                                lighting,
-                                b,
-                                f,
-                                weights,
-                            )
-                alpha = opacity.finish(state, ti.cast(num_faces[b], dtype))
-                if ti.static(channels > 0):
-                    for c in ti.static(range(channels)):
-                        image[b, row, col, first_channel + c] = color[c] / total
-                    image[b, row, col, image.shape[3] - 1] = alpha
-                    if ti.static(is_hard):
-                        winners[b, row, col] = winner
-                    else:
-                        nearest_depth[b, row, col] = nearest
-                        weight_sum[b, row, col] = total
-                else:
-                    image[b, row, col] = alpha
+                            # Of two faces the one behind weighs less, relative to the other.
+                            closer = (covers[lane] > 0) & (depth < nearest[lane])
+                            less = exp(-ti.abs(depth - nearest[lane]) * rate, dtype)
+                            shrink = ti.select(closer, less, dtype(1.0))
+                            weight = covers[lane] * ti.select(closer, dtype(1.0), less)
+                            nearest[lane] = ti.select(closer, depth, nearest[lane])
+                            total[lane] = total[lane] * shrink + weight
+                            for c in ti.static(range(channels)):
+                                color[c, lane] = color[c, lane] * shrink + weight * values[c]
+                for lane in range(lanes):
+                    row = top + lane // block_cols
+                    col = left + lane % block_cols
+                    if row < height and col < width:
+                        alpha = opacity.finish(state[lane], ti.cast(num_faces[b], dtype))
+                        if ti.static(channels > 0):
+                            scale = inverse(total[lane], dtype)
+                            for c in ti.static(range(channels)):
+                                image[b, row, col, first_channel + c] = color[c, lane] * scale
+                            image[b, row, col, image.shape[3] - 1] = alpha
+                            if ti.static(is_hard):
+                                winners[b, row, col] = winner[lane]
+                            else:
+                                nearest_depth[b, row, col] = nearest[lane]
+                                weight_sum[b, row, col] = total[lane]
+                        else:
+                            image[b, row, col] = alpha
 
     @ti.kernel
     def surrogate(
@@ -367,7 +395,7 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
                 s = coverage.signed_distance(point, w, corners, inverse_lengths, inside)
                 x = s / item_of(sigma, b)
                 if x > -cutoff:
-                    clipped = clip_barycentric(w)
+                    clipped, _scale = clip_barycentric(w, dtype)
                     depth_terms = ti.Vector(
                         [depth_term(depths[k], variant.orthographic, dtype) for k in range(3)]
                     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from taichi_softras.families import ALPHAS, COVERAGES, Alpha, Coverage
+from taichi_softras.kernels.blocks import CPU_BLOCK
 from taichi_softras.kernels.lights import LightKinds
 
 TEXTURES = ("vertex", "surface", "uv")
@@ -24,6 +25,7 @@ class Variant:
         color: How colours are chosen among faces: one of `families.COLORS`.
         texture: Where colours come from: one of `TEXTURES`.
         lights: Kinds of the lights on fragments, and None if there are none.
+        block: Rows and columns of the pixels that a thread works on at a time: see `blocks`.
     """
 
     dtype: Any
@@ -35,6 +37,7 @@ class Variant:
     color: str
     texture: str = "vertex"
     lights: LightKinds | None = None
+    block: tuple[int, int] = CPU_BLOCK
 
     @property
     def geometry(self) -> "Variant":

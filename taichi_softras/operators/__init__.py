@@ -19,10 +19,13 @@ Shape = tuple[int, ...]
 class Allocate(Protocol):
     """Makes an array of zeros, in the framework and on the device of the inputs."""
 
-    def __call__(self, shape: Shape, dtype: Any, *, grad: float | None = None) -> Array:
-        """Make an array of ``shape`` and of the Taichi type ``dtype``.
+    def __call__(
+        self, shape: Shape, dtype: Any, *, grad: float | None = None, clear: bool = True
+    ) -> Array:
+        """Make an array of ``shape`` and of the Taichi type ``dtype``, which may be a vector's.
 
-        With ``grad`` it has a gradient, of that value everywhere.
+        With ``grad`` it has a gradient, of that value everywhere. Without ``clear`` its numbers
+        may be anything: for what is written before it is read.
         """
 
 

@@ -12,10 +12,11 @@ from taichi_softras.kernels.background_gradient import SOFTNESS_COLUMNS, backgro
 from taichi_softras.kernels.binning import (
     BOX_SIZE,
     LARGEST_TILE,
-    RECORD_SIZE,
     box_kernel,
+    record_type,
     tile_kernels,
 )
+from taichi_softras.kernels.blocks import CPU_BLOCK, GPU_BLOCK, LARGEST_EXPONENT
 from taichi_softras.kernels.chunks import chunk_kernels
 from taichi_softras.kernels.face_gradient import (
     GAMMA_COLUMN,
@@ -23,21 +24,19 @@ from taichi_softras.kernels.face_gradient import (
     corner_columns,
     gradient_kernels,
     num_columns,
+    num_planes,
     sum_kernels,
 )
 from taichi_softras.kernels.lights import LightKinds
 from taichi_softras.kernels.rasterize import rasterizer_kernels
 from taichi_softras.kernels.scan import NUM_CHUNKS, exclusive_scan
-from taichi_softras.kernels.silhouette import silhouette_kernels
 from taichi_softras.kernels.variant import Variant
 from taichi_softras.operators import Allocate, Array
+from taichi_softras.runtime import running_arch
 from taichi_softras.settings import RasterizerSettings
 
 MAX_CHANNELS_PER_PASS = 4
 """More channels are drawn in several passes, so that no kernel takes long to compile."""
-
-LARGEST_LOGIT = {ti.f32: 80.0, ti.f64: 700.0}
-"""Logit of the smallest coverage that a type can work with: its exponential must not overflow."""
 
 LARGEST_INT32 = 2**31 - 1
 
@@ -134,8 +133,8 @@ class RasterizeOperator:
         x = Inputs(*inputs)
         settings = self.settings
         num_rows, num_faces = x.face_vertices.shape[:2]
-        boxes = allocate((num_rows, num_faces, BOX_SIZE), ti.i32)
-        records = allocate((num_rows, num_faces, RECORD_SIZE), self.dtype)
+        boxes = allocate((num_rows, num_faces, BOX_SIZE), ti.i32, clear=False)
+        records = allocate((num_rows, num_faces), record_type(self.dtype), clear=False)
         faces_of_items = allocate((self.num_items,), ti.i32)
         passes = list(self._passes())
         box_kernel(self._variant(passes[0]).geometry)(
@@ -151,24 +150,25 @@ class RasterizeOperator:
         )
         pixels = (self.num_items, settings.height, settings.width)
         channels = self.channels + self.attribute_channels
-        image = allocate((*pixels, channels + 1) if channels else pixels, self.dtype)
+        image = allocate((*pixels, channels + 1) if channels else pixels, self.dtype, clear=False)
         # Kernels look at these only as far as they have a softmax, or a nearest face.
         is_hard = settings.color == "hard"
         softmax_shape = pixels if channels and not is_hard else (1, 1, 1)
-        nearest_depth = allocate(softmax_shape, self.dtype)
-        weight_sum = allocate(softmax_shape, self.dtype)
-        winners = allocate(pixels if channels and is_hard else (1, 1, 1), ti.i32)
+        nearest_depth = allocate(softmax_shape, self.dtype, clear=False)
+        weight_sum = allocate(softmax_shape, self.dtype, clear=False)
+        winners = allocate(pixels if channels and is_hard else (1, 1, 1), ti.i32, clear=False)
         drawn = (image, nearest_depth, weight_sum, winners)
-        if self._adds_terms:
-            self._add_terms(x.sigma, (boxes, records, faces_of_items), image, allocate)
-        else:
-            self._draw_tiles(x, (boxes, records, faces_of_items), drawn, allocate)
-        return (image,), (boxes, faces_of_items, *drawn[1:])
+        starts = self._draw_tiles(x, (boxes, records, faces_of_items), drawn, allocate)
+        return (image,), (boxes, records, faces_of_items, starts, *drawn[1:])
 
     def _draw_tiles(
         self, x: Inputs, faces: Sequence[Array], drawn: Sequence[Array], allocate: Allocate
-    ) -> None:
-        """Draw tile by tile: each pixel looks at the faces that touch its tile."""
+    ) -> Array:
+        """Draw tile by tile: each pixel looks at the faces that touch its tile.
+
+        Returns:
+            Where each tile's list of faces starts.
+        """
         boxes, records, faces_of_items = faces
         height, width = self.settings.height, self.settings.width
         tile_size = choose_tile_size(height, width)
@@ -181,24 +181,7 @@ class RasterizeOperator:
                 *(tile_size, starts, entries, p.first_channel, p.first_source),
                 *drawn,
             )
-
-    @property
-    def _adds_terms(self) -> bool:
-        """Whether to draw face by face: silhouettes, of a type that is no finer than the sums."""
-        is_silhouette = self.channels + self.attribute_channels == 0
-        opacity = ALPHAS[self.settings.alpha]
-        return is_silhouette and self.dtype == ti.f32 and opacity.from_sum is not None
-
-    def _add_terms(
-        self, sigma: Array, faces: Sequence[Array], image: Array, allocate: Allocate
-    ) -> None:
-        """Draw silhouettes by adding each face's terms up."""
-        boxes, records, faces_of_items = faces
-        kernels = silhouette_kernels(self._variant(next(self._passes())).geometry)
-        starts, chunk_faces = list_chunks(boxes, allocate)
-        sums = allocate(tuple(image.shape), ti.i64)
-        kernels.add_terms(*(records, sigma), *self._numbers(), *(boxes, starts, chunk_faces, sums))
-        kernels.finish(sums, faces_of_items, image)
+        return starts
 
     def backward(
         self,
@@ -211,11 +194,11 @@ class RasterizeOperator:
         x = Inputs(*inputs)
         passes = list(self._passes())
         (image,) = outputs
-        drawn = (image, *saved[2:], image.grad)
+        drawn = (image, *saved[4:], image.grad)
         by_faces = (x.face_vertices, x.colors, x.varyings, x.attributes, x.lighting)
         if any(has_grad(array) for array in (*by_faces, x.sigma, x.gamma)):
             differentiate = self._differentiate_surrogate if self._autodiff else self._add_by_face
-            differentiate(x, saved[:2], drawn, allocate)
+            differentiate(x, saved[:4], drawn, allocate)
         if passes[0].channels and any(has_grad(array) for array in (x.background, x.gamma, x.eps)):
             if self.autodiff:
                 self._differentiate_background(x, drawn, allocate)
@@ -254,7 +237,7 @@ class RasterizeOperator:
         self, x: Inputs, faces: Sequence[Array], drawn: Sequence[Array], allocate: Allocate
     ) -> None:
         """Let Taichi differentiate the surrogate of the image."""
-        boxes, faces_of_items = faces
+        boxes, _, faces_of_items, _ = faces
         result = allocate((1,), self.dtype, grad=1.0)
         for p in self._passes():
             rasterizer_kernels(self._variant(p)).surrogate.grad(
@@ -269,21 +252,34 @@ class RasterizeOperator:
         self, x: Inputs, faces: Sequence[Array], drawn: Sequence[Array], allocate: Allocate
     ) -> None:
         """Add gradients up face by face, by the kernels made by hand."""
-        boxes, faces_of_items = faces
+        boxes, records, faces_of_items, tile_starts = faces
         starts, chunk_faces = list_chunks(boxes, allocate)
+        image, nearest_depth, weight_sum, winners, grad_image = drawn
         add = sum_kernels(self.dtype)
         for p in self._passes():
             variant = self._variant(p)
             source = self._source(p, x)
             by_texel = variant.texture != "vertex" and has_grad(source)
-            sums = allocate((chunk_faces.shape[0], num_columns(variant)), self.dtype)
-            gradient_kernels(variant).sum_chunks(
-                *(x.face_vertices, source, x.varyings),
-                *(x.sigma, x.gamma, x.face_sources, x.face_maps, x.maps, faces_of_items),
+            sums = allocate((chunk_faces.shape[0], num_columns(variant)), self.dtype, clear=False)
+            kernels = gradient_kernels(variant)
+            rows, cols = variant.block
+            num_items, height, width = grad_image.shape[:3]
+            planes = allocate(
+                (num_items, height + rows - 1, width + cols - 1),
+                ti.types.vector(num_planes(variant), self.dtype),
+                clear=False,
+            )
+            kernels.weigh_pixels(
+                *(faces_of_items, choose_tile_size(height, width), tile_starts),
+                *(p.first_channel, int(p.first_channel == 0)),
+                *(image, nearest_depth, weight_sum, grad_image, planes),
+            )
+            kernels.sum_chunks(
+                *(records, source, x.varyings),
+                *(x.sigma, x.gamma, x.face_sources, x.face_maps, x.maps),
                 *self._numbers(),
-                *(CULL[self.settings.cull], boxes, starts, chunk_faces),
-                *(p.first_channel, p.first_source, int(p.first_channel == 0), int(by_texel)),
-                *drawn,
+                *(boxes, starts, chunk_faces, p.first_source, int(by_texel)),
+                *(planes, winners),
                 source.grad if by_texel else allocate((1, 1, 1, 1), self.dtype),
                 sums,
             )
@@ -337,6 +333,7 @@ class RasterizeOperator:
             color=settings.color if p.channels else "softmax",
             texture="vertex" if p.attributes else self.texture,
             lights=None if p.attributes else self.lights,
+            block=GPU_BLOCK if running_arch() == "cuda" else CPU_BLOCK,
         )
 
     def _numbers(self) -> tuple[float | int, ...]:
@@ -344,7 +341,7 @@ class RasterizeOperator:
         return (
             settings.near,
             settings.far,
-            min(settings.cutoff, LARGEST_LOGIT[self.dtype]),
+            min(settings.cutoff, LARGEST_EXPONENT[self.dtype]),
             settings.height,
             settings.width,
         )
@@ -365,8 +362,7 @@ def channel_passes(channels: int) -> Iterator[tuple[int, int]]:
 
 def choose_tile_size(height: int, width: int) -> int:
     """Choose the side of a tile, in pixels: small ones fit faces closely, but cost memory."""
-    pixels = height * width
-    return 4 if pixels <= 512**2 else 8 if pixels <= 2048**2 else LARGEST_TILE
+    return 8 if height * width <= 2048**2 else LARGEST_TILE
 
 
 def list_chunks(boxes: Array, allocate: Allocate) -> tuple[Array, Array]:
@@ -381,10 +377,10 @@ def list_chunks(boxes: Array, allocate: Allocate) -> tuple[Array, Array]:
     """
     kernels = chunk_kernels()
     num_faces = boxes.shape[0] * boxes.shape[1]
-    counts = allocate((num_faces,), ti.i32)
+    counts = allocate((num_faces,), ti.i32, clear=False)
     kernels.count_chunks(boxes, counts)
     starts, total = prefix_sum(counts, allocate)
-    chunk_faces = allocate((max(total, 1),), ti.i32)
+    chunk_faces = allocate((max(total, 1),), ti.i32, clear=False)
     kernels.list_chunks(starts, chunk_faces)
     return starts, chunk_faces
 
@@ -396,8 +392,8 @@ def prefix_sum(counts: Array, allocate: Allocate) -> tuple[Array, int]:
         The sums before each count, and that of all, (N + 1,); and that of all as a number, which
         may be more than the array's 32 bits hold.
     """
-    starts = allocate((counts.shape[0] + 1,), ti.i32)
-    return starts, exclusive_scan(counts, allocate((NUM_CHUNKS,), ti.i64), starts)
+    starts = allocate((counts.shape[0] + 1,), ti.i32, clear=False)
+    return starts, exclusive_scan(counts, allocate((NUM_CHUNKS,), ti.i64, clear=False), starts)
 
 
 def list_tile_faces(
@@ -431,7 +427,7 @@ def list_tile_faces(
             f"faces must touch at most {LARGEST_INT32} tiles of {tile_size} x {tile_size} "
             f"pixels in all, got {total}: draw fewer images at once, or lower sigma"
         )
-    entries = allocate((max(total, 1),), ti.i64)
+    entries = allocate((max(total, 1),), ti.i64, clear=False)
     kernels.fill(boxes, tile_size, tile_rows, tile_cols, starts, counts, entries)
     kernels.sort(starts, entries)
     return starts, entries
