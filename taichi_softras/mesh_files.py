@@ -19,7 +19,6 @@ from taichi_softras.mesh_encoders import glb_bytes, obj_files, ply_bytes
 from taichi_softras.mesh_parts import FileMesh, complete_materials, mean_colors, split_vertices
 from taichi_softras.meshes import Mesh
 from taichi_softras.obj_reader import read_obj
-from taichi_softras.scene_reader import read_scene
 
 READABLE = (".obj", ".ply", ".off", ".stl", ".glb", ".gltf", ".ac")
 WRITABLE = (".obj", ".ply", ".glb")
@@ -79,7 +78,12 @@ def read_mesh(path: str | PathLike[str], *, textures: bool = False) -> Mesh:
     try:
         with _quiet():
             own_reader = OWN_READERS.get(path.suffix.lower())
-            found = own_reader(path) if own_reader else read_scene(path, weld=textures)
+            if own_reader is None:
+                from taichi_softras.scene_reader import read_scene  # its trimesh takes long
+
+                found = read_scene(path, weld=textures)
+            else:
+                found = own_reader(path)
     except Exception as error:  # trimesh raises all kinds at a file that does not parse
         reason = f"{type(error).__name__}: {error}"
         raise ValueError(

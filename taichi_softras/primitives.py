@@ -1,12 +1,19 @@
 """Shapes to start from: centred at the origin, y up, front faces outward, in grey."""
 
+from __future__ import annotations
+
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 import numpy as np
-import trimesh
 
 from taichi_softras.meshes import Mesh
 from taichi_softras.settings import check_integer, check_number
 from taichi_softras.teapot import grid_faces
 from taichi_softras.teapot import teapot as teapot
+
+if TYPE_CHECKING:
+    import trimesh
 
 __all__ = ["cube", "icosphere", "plane", "teapot", "torus"]
 
@@ -32,7 +39,7 @@ def icosphere(subdivisions: int = 3, radius: float = 0.5) -> Mesh:
     """
     check_integer("subdivisions", subdivisions, at_least=0)
     _check_length("radius", radius)
-    return _to_mesh(trimesh.creation.icosphere(subdivisions=subdivisions, radius=radius))
+    return _to_mesh(_shapes().icosphere(subdivisions=subdivisions, radius=radius))
 
 
 def cube(side: float = 1.0) -> Mesh:
@@ -53,7 +60,7 @@ def cube(side: float = 1.0) -> Mesh:
         np.float32(1.0)
     """
     _check_length("side", side)
-    return _to_mesh(trimesh.creation.box(extents=(side, side, side)))
+    return _to_mesh(_shapes().box(extents=(side, side, side)))
 
 
 def torus(
@@ -90,7 +97,7 @@ def torus(
             "need 0 < minor_radius < major_radius, "
             f"got minor_radius={minor_radius}, major_radius={major_radius}"
         )
-    ring = trimesh.creation.torus(
+    ring = _shapes().torus(
         major_radius=major_radius,
         minor_radius=minor_radius,
         major_sections=major_segments,
@@ -132,6 +139,12 @@ def _check_length(name: str, length: float) -> None:
     check_number(name, length)
     if length <= 0:
         raise ValueError(f"{name} must be above 0, got {length}")
+
+
+def _shapes() -> ModuleType:
+    import trimesh.creation  # importing it takes long, and not everyone makes shapes
+
+    return trimesh.creation
 
 
 def _to_mesh(shape: trimesh.Trimesh) -> Mesh:

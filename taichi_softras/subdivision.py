@@ -1,12 +1,14 @@
 """Finer meshes from coarse ones: every face cut in four."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import scipy
 import taichi as ti
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 
 from taichi_softras.bridges import array_like
 from taichi_softras.checks import check_array, face_indices
@@ -123,9 +125,9 @@ def _check_options(scheme: SubdivisionScheme, times: int) -> None:
 
 def _subdivide(
     faces: NDArray[Any], num_vertices: int, scheme: SubdivisionScheme, times: int
-) -> tuple[sparse.coo_array, NDArray[Any]]:
+) -> tuple[scipy.sparse.coo_array, NDArray[Any]]:
     """Subdivide so often: the matrix (R, V) and the faces (G, 3)."""
-    matrix = sparse.eye_array(num_vertices, format="csr")
+    matrix = scipy.sparse.eye_array(num_vertices, format="csr")
     for _ in range(times):
         step, faces = _subdivide_once(faces, matrix.shape[0], scheme)
         matrix = step @ matrix
@@ -134,10 +136,10 @@ def _subdivide(
 
 def _subdivide_once(
     faces: NDArray[Any], num_vertices: int, scheme: SubdivisionScheme
-) -> tuple[sparse.csr_array, NDArray[Any]]:
+) -> tuple[scipy.sparse.csr_array, NDArray[Any]]:
     edges, face_edges = find_edges(faces)
     if scheme == "midpoint":
-        old = sparse.eye_array(num_vertices)
+        old = scipy.sparse.eye_array(num_vertices)
         new = _matrix(np.arange(len(edges)), edges, 1 / 2, (len(edges), num_vertices))
     else:
         # A face that is a line or a point has no say in which edges are between two.
@@ -147,7 +149,7 @@ def _subdivide_once(
         new = _loop_edges(faces[is_solid], face_edges[is_solid], edges, inner, num_vertices)
     # The middle of a side that goes from a vertex to itself is that vertex.
     middles = np.where(face_edges >= 0, num_vertices + face_edges, np.roll(faces, -1, axis=1))
-    return sparse.vstack([old, new], format="csr"), _cut_in_four(faces, middles)
+    return scipy.sparse.vstack([old, new], format="csr"), _cut_in_four(faces, middles)
 
 
 def _cut_in_four(corners: NDArray[Any], middles: NDArray[Any]) -> NDArray[Any]:
@@ -165,7 +167,9 @@ def _cut_in_four(corners: NDArray[Any], middles: NDArray[Any]) -> NDArray[Any]:
     return fine.reshape(-1, *corners.shape[1:])
 
 
-def _loop_vertices(edges: NDArray[Any], inner: NDArray[Any], num_vertices: int) -> sparse.coo_array:
+def _loop_vertices(
+    edges: NDArray[Any], inner: NDArray[Any], num_vertices: int
+) -> scipy.sparse.coo_array:
     """Where Loop's scheme moves the vertices that there are: (V, V)."""
     shape = (num_vertices, num_vertices)
     degrees = np.bincount(edges.reshape(-1), minlength=num_vertices)
@@ -180,7 +184,7 @@ def _loop_vertices(edges: NDArray[Any], inner: NDArray[Any], num_vertices: int) 
         np.tile(inner, 2)[:, None], *(w[both_ways[:, :1]] for w in (over_inner, over_sharp))
     )
     neighbours = _matrix(both_ways[:, 0], both_ways[:, 1:], weight, shape)
-    itself = sparse.diags_array(1 - neighbours.sum(axis=1))
+    itself = scipy.sparse.diags_array(1 - neighbours.sum(axis=1))
     return itself + neighbours
 
 
@@ -190,7 +194,7 @@ def _loop_edges(
     edges: NDArray[Any],
     inner: NDArray[Any],
     num_vertices: int,
-) -> sparse.coo_array:
+) -> scipy.sparse.coo_array:
     """Where Loop's scheme puts the vertices on edges: (E, V)."""
     shape = (len(edges), num_vertices)
     ends = _matrix(np.arange(len(edges)), edges, np.where(inner, 3 / 8, 1 / 2)[:, None], shape)
@@ -201,8 +205,8 @@ def _loop_edges(
 
 def _matrix(
     rows: NDArray[Any], columns: NDArray[Any], weights: Any, shape: tuple[int, int]
-) -> sparse.coo_array:
+) -> scipy.sparse.coo_array:
     """Make a matrix with the same weight, or a row of them, at each row's columns (N, K)."""
     weights = np.broadcast_to(np.asarray(weights, dtype=np.float64), columns.shape)
     places = np.repeat(rows, columns.shape[1]), columns.reshape(-1)
-    return sparse.coo_array((weights.reshape(-1), places), shape=shape)
+    return scipy.sparse.coo_array((weights.reshape(-1), places), shape=shape)

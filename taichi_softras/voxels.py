@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from taichi_softras.bridges import is_array, taichi_bridge, to_numpy
 from taichi_softras.checks import face_indices
@@ -115,7 +115,7 @@ def fill_enclosed(grid: NDArray[np.bool_]) -> None:
 
     Paths go from side to side of voxels that are not marked.
     """
-    labels, num_labels = ndimage.label(~grid)
+    labels, num_labels = scipy.ndimage.label(~grid)
     is_outside = np.zeros(num_labels + 1, np.bool_)
     for axis in range(3):
         for side in (0, -1):

@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
+import scipy
 import taichi as ti
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import cKDTree
 
 from taichi_softras.bridges import apply, array_like, dtype_of, to_numpy
 from taichi_softras.checks import check_array, check_items, face_indices
@@ -181,7 +181,7 @@ def _nearest(points: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
     nearest = np.zeros((num_items, points.shape[1]), np.int32)
     if others.shape[1] == 0:
         return nearest
-    trees = [cKDTree(item) for item in others]
+    trees = [scipy.spatial.cKDTree(item) for item in others]
     for item in range(num_items):
         _, nearest[item] = trees[min(item, len(trees) - 1)].query(
             points[min(item, len(points) - 1)]

@@ -35,8 +35,10 @@ from taichi_softras.operators import Allocate, Array
 from taichi_softras.runtime import running_arch
 from taichi_softras.settings import RasterizerSettings
 
-MAX_CHANNELS_PER_PASS = 4
-"""More channels are drawn in several passes, so that no kernel takes long to compile."""
+CPU_CHANNELS = 4
+GPU_CHANNELS = 3
+"""More channels are drawn in several passes: no kernel takes long to compile, or, on a GPU, more
+than 128 registers a thread."""
 
 LARGEST_INT32 = 2**31 - 1
 
@@ -333,7 +335,7 @@ class RasterizeOperator:
             color=settings.color if p.channels else "softmax",
             texture="vertex" if p.attributes else self.texture,
             lights=None if p.attributes else self.lights,
-            block=GPU_BLOCK if running_arch() == "cuda" else CPU_BLOCK,
+            block=GPU_BLOCK if on_gpu() else CPU_BLOCK,
         )
 
     def _numbers(self) -> tuple[float | int, ...]:
@@ -354,10 +356,15 @@ def has_grad(array: Array) -> bool:
 
 def channel_passes(channels: int) -> Iterator[tuple[int, int]]:
     """Split channels into passes of about equal size: the first channel of each, and how many."""
-    num_passes = max(1, -(-channels // MAX_CHANNELS_PER_PASS))
+    num_passes = max(1, -(-channels // (GPU_CHANNELS if on_gpu() else CPU_CHANNELS)))
     for i in range(num_passes):
         first, end = channels * i // num_passes, channels * (i + 1) // num_passes
         yield first, end - first
+
+
+def on_gpu() -> bool:
+    """Tell whether kernels run on a GPU."""
+    return running_arch() == "cuda"
 
 
 def choose_tile_size(height: int, width: int) -> int:
