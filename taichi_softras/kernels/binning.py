@@ -48,10 +48,11 @@ def last_pixel(x, size, dtype: ti.template()):
 @ti.func
 def tile_range(boxes: ti.template(), b, f, tile_size):
     """First and last row and column of tiles that a face's box touches; none if first > last."""
-    row = boxes[b, f, 0]
-    col = boxes[b, f, 1]
-    rows = boxes[b, f, 2]
-    cols = boxes[b, f, 3]
+    box = boxes[b, f]
+    row = box[0]
+    col = box[1]
+    rows = box[2]
+    cols = box[3]
     first = ti.Vector([row // tile_size, col // tile_size])
     last = ti.Vector([(row + rows - 1) // tile_size, (col + cols - 1) // tile_size])
     if rows * cols == 0:
@@ -72,10 +73,10 @@ def pack_entry(boxes: ti.template(), b, f, first_row, first_col, tile_size):
 
     It holds the face, and the first and last row and column of its box within the tile.
     """
-    top = ti.max(boxes[b, f, 0] - first_row, 0)
-    left = ti.max(boxes[b, f, 1] - first_col, 0)
-    bottom = ti.min(boxes[b, f, 0] + boxes[b, f, 2] - first_row, tile_size) - 1
-    right = ti.min(boxes[b, f, 1] + boxes[b, f, 3] - first_col, tile_size) - 1
+    top = ti.max(boxes[b, f][0] - first_row, 0)
+    left = ti.max(boxes[b, f][1] - first_col, 0)
+    bottom = ti.min(boxes[b, f][0] + boxes[b, f][2] - first_row, tile_size) - 1
+    right = ti.min(boxes[b, f][1] + boxes[b, f][3] - first_col, tile_size) - 1
     reach = (top << 12) | (bottom << 8) | (left << 4) | right
     return (ti.cast(f, ti.i64) << FACE_SHIFT) | ti.cast(reach, ti.i64)
 
@@ -100,8 +101,8 @@ LARGEST_NUMBER = 2.0**126
 SOLID, SHOWN, WITHIN = 1, 2, 4
 """Flags of a face: it has an area; it is seen in colours; all of it is between near and far."""
 
-BOX_SIZE = 5
-"""Numbers of a face's box of pixels: first row, first column, rows, columns; and its item."""
+BOX_TYPE = ti.types.vector(5, ti.i32)
+"""A face's box of pixels: first row, first column, rows, columns; and its item."""
 
 
 @ti.func
@@ -191,7 +192,7 @@ def box_kernel(variant: Variant):
         face_items: integers,  # (F,) the item of each face; (1,) if all have them all, in
         packed: ti.i32,  # whether faces have one item each
         num_items: ti.i32,
-        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B, F, BOX_SIZE), out
+        boxes: ti.types.ndarray(dtype=BOX_TYPE, ndim=2),  # (B, F), out
         records: ti.types.ndarray(dtype=record_type(dtype), ndim=2),  # (B, F), out
         num_faces: integers,  # (num_items,) faces of each item, accumulated if alpha is a sum
     ):
@@ -250,11 +251,9 @@ def box_kernel(variant: Variant):
                     rows = ti.max(
                         last_pixel((radius - ys.min()) / scale[1], height, dtype) + 1 - row, 0
                     )
-            boxes[b, f, 0] = row
-            boxes[b, f, 1] = col
-            boxes[b, f, 2] = rows * ti.min(cols, 1)
-            boxes[b, f, 3] = cols * ti.min(rows, 1)
-            boxes[b, f, 4] = item
+            boxes[b, f] = ti.Vector(
+                [row, col, rows * ti.min(cols, 1), cols * ti.min(rows, 1), item]
+            )
             if ti.static(variant.alpha.counts_faces):
                 if item >= 0 and item < num_items:
                     ti.atomic_add(num_faces[item], 1)
@@ -268,7 +267,7 @@ def tile_kernels() -> SimpleNamespace:
 
     @ti.kernel
     def count(
-        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B, F, BOX_SIZE), in
+        boxes: ti.types.ndarray(dtype=BOX_TYPE, ndim=2),  # (B, F), in
         tile_size: ti.i32,
         tile_rows: ti.i32,
         tile_cols: ti.i32,
@@ -279,11 +278,11 @@ def tile_kernels() -> SimpleNamespace:
             first, last = tile_range(boxes, b, f, tile_size)
             for row in range(first[0], last[0] + 1):
                 for col in range(first[1], last[1] + 1):
-                    counts[(boxes[b, f, 4] * tile_rows + row) * tile_cols + col] += 1
+                    counts[(boxes[b, f][4] * tile_rows + row) * tile_cols + col] += 1
 
     @ti.kernel
     def fill(
-        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B, F, BOX_SIZE), in
+        boxes: ti.types.ndarray(dtype=BOX_TYPE, ndim=2),  # (B, F), in
         tile_size: ti.i32,
         tile_rows: ti.i32,
         tile_cols: ti.i32,
@@ -296,7 +295,7 @@ def tile_kernels() -> SimpleNamespace:
             first, last = tile_range(boxes, b, f, tile_size)
             for row in range(first[0], last[0] + 1):
                 for col in range(first[1], last[1] + 1):
-                    tile = (boxes[b, f, 4] * tile_rows + row) * tile_cols + col
+                    tile = (boxes[b, f][4] * tile_rows + row) * tile_cols + col
                     slot = starts[tile + 1] - ti.atomic_sub(counts[tile], 1)
                     entries[slot] = pack_entry(
                         boxes, b, f, row * tile_size, col * tile_size, tile_size

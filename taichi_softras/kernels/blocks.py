@@ -14,6 +14,8 @@ import math
 
 import taichi as ti
 
+from taichi_softras.kernels.geometry import greater, lesser
+
 CPU_BLOCK = (2, 4)
 GPU_BLOCK = (1, 1)
 """Rows and columns of a block. They divide the sides of tiles."""
@@ -69,7 +71,7 @@ def power_of_two(n, dtype: ti.template()):
 def exp(x, dtype: ti.template()):
     """Exponential of ``x``, to about a rounding of ``x``. Taichi can't differentiate it."""
     largest = dtype(ti.static(LARGEST_EXPONENT[dtype]))
-    binary = ti.min(ti.max(x, -largest), largest) * dtype(PER_LOG2)
+    binary = lesser(greater(x, -largest), largest) * dtype(PER_LOG2)
     whole = ti.floor(binary + dtype(0.5))
     rest = binary - whole
     series = dtype(ti.static(SERIES[dtype][0]))

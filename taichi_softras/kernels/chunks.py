@@ -9,6 +9,8 @@ from types import SimpleNamespace
 
 import taichi as ti
 
+from taichi_softras.kernels.binning import BOX_TYPE
+
 CHUNK_PIXELS = 1024
 """Pixels that one thread looks at before it takes the next chunk; or one row, if that is longer."""
 
@@ -16,27 +18,27 @@ CHUNK_PIXELS = 1024
 @ti.func
 def rows_per_chunk(boxes: ti.template(), b, f):
     """How many rows of a face's box make a chunk."""
-    return ti.max(CHUNK_PIXELS // ti.max(boxes[b, f, 3], 1), 1)
+    return ti.max(CHUNK_PIXELS // ti.max(boxes[b, f][3], 1), 1)
 
 
 @ti.func
 def num_chunks(boxes: ti.template(), b, f):
     """How many chunks, of whole rows, the pixels of a face's box make."""
     rows = rows_per_chunk(boxes, b, f)
-    return (boxes[b, f, 2] + rows - 1) // rows
+    return (boxes[b, f][2] + rows - 1) // rows
 
 
 @ti.func
 def first_row_of(boxes: ti.template(), b, f, chunk):
     """First row of a face's chunk."""
-    return boxes[b, f, 0] + chunk * rows_per_chunk(boxes, b, f)
+    return boxes[b, f][0] + chunk * rows_per_chunk(boxes, b, f)
 
 
 @ti.func
 def last_row_of(boxes: ti.template(), b, f, first_row):
     """Row after the last of the chunk that starts at ``first_row``."""
     rows = rows_per_chunk(boxes, b, f)
-    return ti.min(first_row + rows, boxes[b, f, 0] + boxes[b, f, 2])
+    return ti.min(first_row + rows, boxes[b, f][0] + boxes[b, f][2])
 
 
 @functools.cache
@@ -46,7 +48,7 @@ def chunk_kernels() -> SimpleNamespace:
 
     @ti.kernel
     def count_chunks(
-        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B or 1, F, BOX_SIZE), in
+        boxes: ti.types.ndarray(dtype=BOX_TYPE, ndim=2),  # (B or 1, F), in
         counts: integers,  # (B * F,), out
     ):
         """Count each face's chunks."""

@@ -14,7 +14,7 @@ import taichi as ti
 
 from taichi_softras.families import Coverage, register
 from taichi_softras.kernels.blocks import exp
-from taichi_softras.kernels.geometry import corner_of, inverse, signed_distance_sq
+from taichi_softras.kernels.geometry import corner_of, inverse, lesser, signed_distance_sq
 
 
 @ti.func
@@ -60,7 +60,7 @@ def edge_reach(corners, s):
 @ti.func
 def weight_distance(point, w, corners, inverse_lengths, inside):
     """Square of the smallest barycentric coordinate, negative outside."""
-    smallest = w.min()
+    smallest = lesser(w[0], lesser(w[1], w[2]))
     return smallest * ti.abs(smallest)
 
 

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import taichi as ti
 
-from taichi_softras.kernels.binning import SHOWN, SOLID, WITHIN, load_record, record_type
+from taichi_softras.kernels.binning import BOX_TYPE, SHOWN, SOLID, WITHIN, load_record, record_type
 from taichi_softras.kernels.blocks import block_at, exp, num_blocks
 from taichi_softras.kernels.chunks import first_row_of, last_row_of
 from taichi_softras.kernels.geometry import (
@@ -22,9 +22,12 @@ from taichi_softras.kernels.geometry import (
     clip_barycentric,
     corner_of,
     divisible_area,
+    greater,
     inverse,
+    is_positive,
     isotropic_scale,
     item_of,
+    lesser,
     nearest_on_edge,
     pixel_center,
 )
@@ -126,7 +129,7 @@ def through_smallest(slope, w):
     ``w_k`` is the smallest of the coordinates.
     """
     by_w = ti.Vector([0 * slope, 0 * slope, 0 * slope])
-    smallest = w.min()
+    smallest = lesser(w[0], lesser(w[1], w[2]))
     left = slope * ti.abs(smallest)
     for k in ti.static(range(3)):
         by_w[k] = ti.select(w[k] == smallest, left, 0 * slope)
@@ -154,6 +157,7 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
     columns = corner_columns(variant)
     num_taps = {"vertex": 3, "surface": 1, "uv": 4}[texture]
     affine = variant.orthographic or not variant.perspective_correct
+    num_sums = num_columns(variant)
     color_plane = first_color_plane(variant)
     num_pixel_planes = num_planes(variant)
     block_rows, block_cols = variant.block
@@ -163,15 +167,16 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
     image_ndim = 4 if channels else 3
     records_type = ti.types.ndarray(dtype=record_type(dtype), ndim=2, needs_grad=False)
     array1 = ti.types.ndarray(dtype=dtype, ndim=1, needs_grad=False)
-    array2 = ti.types.ndarray(dtype=dtype, ndim=2, needs_grad=False)
     array3 = ti.types.ndarray(dtype=dtype, ndim=3, needs_grad=False)
     array4 = ti.types.ndarray(dtype=dtype, ndim=4, needs_grad=False)
     image_type = ti.types.ndarray(dtype=dtype, ndim=image_ndim, needs_grad=False)
+    sums_type = ti.types.ndarray(dtype=ti.types.vector(num_sums, dtype), ndim=1, needs_grad=False)
     planes_type = ti.types.ndarray(
         dtype=ti.types.vector(num_pixel_planes, dtype), ndim=3, needs_grad=False
     )
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
     integers2 = ti.types.ndarray(dtype=ti.i32, ndim=2)
+    boxes_type = ti.types.ndarray(dtype=BOX_TYPE, ndim=2)
     integers3 = ti.types.ndarray(dtype=ti.i32, ndim=3)
 
     @ti.func
@@ -223,7 +228,7 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
         """
         start = point - corner_of(corners, 0)
         w = barycentric(start, slopes)
-        inside = ((flags & SOLID) != 0) & (w.min() > 0)
+        inside = ((flags & SOLID) != 0) & is_positive(w)
         outward = ti.select(inside, inverse_sigma, -inverse_sigma)
         offset = ti.Vector([dtype(0.0)] * 2)
         foot = ti.Vector([dtype(0.0)] * 3)
@@ -298,7 +303,7 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
         cutoff: dtype,
         height: ti.i32,
         width: ti.i32,
-        boxes: integers3,  # (B or 1, F, BOX_SIZE), in
+        boxes: boxes_type,  # (B or 1, F), in
         starts: integers,  # (B * F + 1,), in
         chunk_faces: integers,  # (starts[-1],), in
         first_source: ti.i32,  # of the colours
@@ -306,14 +311,14 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
         planes: planes_type,  # as `weigh_pixels` made them, in
         winners: integers3,  # as `rasterize.forward` drew them, in
         grad_texels: array4,  # of the colours' shape, accumulated; unless they are the vertices'
-        sums: array2,  # (starts[-1], num_columns(variant)), out
+        sums: sums_type,  # (starts[-1],), out
     ):
         """Add up the gradients of every chunk of pixels of every face."""
         for chunk in range(starts[starts.shape[0] - 1]):
             face = chunk_faces[chunk]
             b_face = face // boxes.shape[1]
             f = face % boxes.shape[1]
-            b = boxes[b_face, f, 4]
+            b = boxes[b_face, f][4]
             corners, depth_terms, slopes, lengths, flags = load_record(records, b_face, f)
             shown = (flags & SHOWN) != 0
             inverse_sigma = inverse(item_of(sigma, b), dtype)
@@ -345,8 +350,8 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
             tapped_sums = ti.Vector([dtype(0.0)] * lanes)
             first_row = first_row_of(boxes, b_face, f, chunk - starts[face])
             last_row = last_row_of(boxes, b_face, f, first_row)
-            first_col = boxes[b_face, f, 1]
-            last_col = first_col + boxes[b_face, f, 3]
+            first_col = boxes[b_face, f][1]
+            last_col = first_col + boxes[b_face, f][3]
             row_blocks = (last_row - first_row + block_rows - 1) // block_rows
             col_blocks = (last_col - first_col + block_cols - 1) // block_cols
             for block in range(row_blocks * col_blocks):
@@ -369,7 +374,7 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
                         else:
                             nearest = planes[b, row, col][NEAREST_PLANE]
                             seen &= (depth - nearest) * rate < ti.static(HIDDEN_LOGIT[dtype])
-                            covered, _uncovered = cover(ti.max(x, -cutoff), dtype)
+                            covered, _uncovered = cover(greater(x, -cutoff), dtype)
                             weight = covered * exp(depth_logit(depth, nearest, rate), dtype)
                         shares[lane] = ti.select(seen, weight, dtype(0.0))
                         weights = fragment.weights_of(clipped, depth_terms, depth)
@@ -423,7 +428,7 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
                     if ti.static(lanes == 1):
                         if not alive:
                             continue
-                    x = ti.max(x, -cutoff)
+                    x = greater(x, -cutoff)
                     covered, uncovered = cover(x, dtype)
                     cover_rate, uncover_rate = coverage.rates(covered, uncovered)
                     by_alpha = ti.select(alive, pixel[ALPHA_PLANE], dtype(0.0))
@@ -485,47 +490,54 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
             if (flags & SOLID) != 0:
                 by_ab += by_log_area * slope1
                 by_ac += by_log_area * slope2
+            row_of_sums = ti.Vector([dtype(0.0)] * num_sums)
             for c in ti.static(range(2)):
                 by_a = -(by_start[c] + by_ab[c] + by_ac[c])
-                sums[chunk, 0 + c] = (by_nearest[0, c] + by_a) * scale[c]
-                sums[chunk, 3 + c] = (by_nearest[1, c] + by_ab[c]) * scale[c]
-                sums[chunk, 6 + c] = (by_nearest[2, c] + by_ac[c]) * scale[c]
+                row_of_sums[0 + c] = (by_nearest[0, c] + by_a) * scale[c]
+                row_of_sums[3 + c] = (by_nearest[1, c] + by_ab[c]) * scale[c]
+                row_of_sums[6 + c] = (by_nearest[2, c] + by_ac[c]) * scale[c]
             for k in ti.static(range(3)):
-                sums[chunk, 3 * k + 2] = by_depths[k]
-            sums[chunk, SIGMA_COLUMN] = by_log_sigma * inverse_sigma
-            sums[chunk, GAMMA_COLUMN] = by_log_gamma / item_of(gamma, b)
+                row_of_sums[3 * k + 2] = by_depths[k]
+            row_of_sums[SIGMA_COLUMN] = by_log_sigma * inverse_sigma
+            row_of_sums[GAMMA_COLUMN] = by_log_gamma * inverse(item_of(gamma, b), dtype)
             for k, c in ti.static(ti.ndrange(3, columns)):
-                sums[chunk, GEOMETRY_COLUMNS + columns * k + c] = by_numbers[k, c]
+                row_of_sums[GEOMETRY_COLUMNS + columns * k + c] = by_numbers[k, c]
+            sums[chunk] = row_of_sums
 
     return SimpleNamespace(weigh_pixels=weigh_pixels, sum_chunks=sum_chunks)
 
 
 @functools.cache
-def sum_kernels(dtype) -> SimpleNamespace:
-    """Build the kernels that add chunks up, for arrays of one type."""
+def sum_kernels(dtype, columns: int) -> SimpleNamespace:
+    """Build the kernels that add chunks up, of `corner_columns`, for arrays of one type."""
+    sums_type = ti.types.ndarray(
+        dtype=ti.types.vector(GEOMETRY_COLUMNS + 3 * columns, dtype), ndim=1, needs_grad=False
+    )
     array1 = ti.types.ndarray(dtype=dtype, ndim=1, needs_grad=False)
-    array2 = ti.types.ndarray(dtype=dtype, ndim=2, needs_grad=False)
     array4 = ti.types.ndarray(dtype=dtype, ndim=4, needs_grad=False)
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
 
     @ti.kernel
     def add_to_vertices(
         starts: integers,  # (B * F + 1,), in
-        sums: array2,  # (starts[-1], num_columns(variant)), in
+        sums: sums_type,  # (starts[-1],), in
         grad_face_vertices: array4,  # (B, F, 3, 3), accumulated
     ):
         """Add the chunks of each face up, in order."""
         for b, f in ti.ndrange(grad_face_vertices.shape[0], grad_face_vertices.shape[1]):
             face = b * grad_face_vertices.shape[1] + f
+            total = ti.Vector([dtype(0.0)] * 9)
             for chunk in range(starts[face], starts[face + 1]):
-                for k, c in ti.static(ti.ndrange(3, 3)):
-                    grad_face_vertices[b, f, k, c] += sums[chunk, 3 * k + c]
+                row_of_sums = sums[chunk]
+                for k in ti.static(range(9)):
+                    total[k] += row_of_sums[k]
+            for k, c in ti.static(ti.ndrange(3, 3)):
+                grad_face_vertices[b, f, k, c] += total[3 * k + c]
 
     @ti.kernel
     def add_to_corners(
         starts: integers,  # (B * F + 1,), in
-        sums: array2,  # (starts[-1], num_columns(variant)), in
-        columns: ti.i32,  # `corner_columns` of the variant
+        sums: sums_type,  # (starts[-1],), in
         first: ti.i32,
         grad: array4,  # (B or 1, F, 3, K), accumulated from the column ``first`` on
     ):
@@ -535,30 +547,31 @@ def sum_kernels(dtype) -> SimpleNamespace:
             items = (starts.shape[0] - 1) // faces
             first_item = ti.select(grad.shape[0] == items, b_grad, 0)
             last_item = ti.select(grad.shape[0] == items, b_grad + 1, items)
-            for k in ti.static(range(3)):
-                for c in range(columns):
-                    total = grad[b_grad, f, k, first + c]
-                    for b in range(first_item, last_item):
-                        for chunk in range(starts[b * faces + f], starts[b * faces + f + 1]):
-                            total += sums[chunk, GEOMETRY_COLUMNS + columns * k + c]
-                    grad[b_grad, f, k, first + c] = total
+            total = ti.Vector([dtype(0.0)] * (3 * columns))
+            for b in range(first_item, last_item):
+                for chunk in range(starts[b * faces + f], starts[b * faces + f + 1]):
+                    row_of_sums = sums[chunk]
+                    for k in ti.static(range(3 * columns)):
+                        total[k] += row_of_sums[GEOMETRY_COLUMNS + k]
+            for k, c in ti.static(ti.ndrange(3, columns)):
+                grad[b_grad, f, k, first + c] += total[columns * k + c]
 
     @ti.kernel
     def add_to_softness(
         starts: integers,  # (B * F + 1,), in
         column: ti.i32,  # `SIGMA_COLUMN` or `GAMMA_COLUMN`
-        boxes: ti.types.ndarray(dtype=ti.i32, ndim=3),  # (B or 1, F, BOX_SIZE), in
-        sums: array2,  # (starts[-1], num_columns(variant)), in
+        boxes: ti.types.ndarray(dtype=BOX_TYPE, ndim=2),  # (B or 1, F), in
+        sums: sums_type,  # (starts[-1],), in
         grad: array1,  # (B or 1,), accumulated
     ):
         """Add all chunks of each item up, in order; of all items where they share the value."""
         for i in range(grad.shape[0]):
             total = dtype(0.0)
             for b, f in ti.ndrange(boxes.shape[0], boxes.shape[1]):
-                if grad.shape[0] == 1 or boxes[b, f, 4] == i:
+                if grad.shape[0] == 1 or boxes[b, f][4] == i:
                     face = b * boxes.shape[1] + f
                     for chunk in range(starts[face], starts[face + 1]):
-                        total += sums[chunk, column]
+                        total += sums[chunk][column]
             grad[i] += total
 
     return SimpleNamespace(

@@ -31,6 +31,24 @@ def inverse(x, dtype: ti.template()):
 
 
 @ti.func
+def lesser(a, b):
+    """The lesser of two numbers: a single instruction, as `ti.min`, which heeds NaN, is not."""
+    return ti.select(b < a, b, a)
+
+
+@ti.func
+def greater(a, b):
+    """The greater of two numbers, likewise."""
+    return ti.select(b > a, b, a)
+
+
+@ti.func
+def clamp_to_one(x):
+    """Clip a number to [0, 1]."""
+    return lesser(greater(x, 0 * x), 0 * x + 1)
+
+
+@ti.func
 def item_of(values: ti.template(), b):
     """Take the value of item ``b`` from an array of one value per item, or one for all."""
     return values[ti.min(b, values.shape[0] - 1)]
@@ -151,6 +169,12 @@ def barycentric(start, slopes):
 
 
 @ti.func
+def is_positive(w):
+    """Tell whether all three barycentric coordinates are above 0."""
+    return (w[0] > 0) & (w[1] > 0) & (w[2] > 0)
+
+
+@ti.func
 def clip_barycentric(w, dtype: ti.template()):
     """Force barycentric coordinates into the face: clip to [0, 1] and renormalise.
 
@@ -159,7 +183,7 @@ def clip_barycentric(w, dtype: ti.template()):
     Returns:
         The coordinates, and one over the sum that they had.
     """
-    clipped = ti.min(ti.max(w, 0), 1)
+    clipped = ti.Vector([clamp_to_one(w[0]), clamp_to_one(w[1]), clamp_to_one(w[2])])
     scale = inverse(clipped.sum(), dtype)
     return clipped * scale, scale
 
@@ -194,7 +218,7 @@ def nearest_on_edge(offset, edge, inverse_length_sq):
         edge: From its start to its end.
         inverse_length_sq: One over its squared length.
     """
-    return ti.min(ti.max(offset.dot(edge) * inverse_length_sq, 0), 1)
+    return clamp_to_one(offset.dot(edge) * inverse_length_sq)
 
 
 @ti.func
@@ -227,9 +251,11 @@ def signed_distance_sq(point, corners, inverse_lengths, inside):
     a = corner_of(corners, 0)
     b = corner_of(corners, 1)
     c = corner_of(corners, 2)
-    distance_sq = ti.min(
+    distance_sq = lesser(
         edge_distance_sq(point, a, b, inverse_lengths[0]),
-        edge_distance_sq(point, b, c, inverse_lengths[1]),
-        edge_distance_sq(point, c, a, inverse_lengths[2]),
+        lesser(
+            edge_distance_sq(point, b, c, inverse_lengths[1]),
+            edge_distance_sq(point, c, a, inverse_lengths[2]),
+        ),
     )
     return ti.select(inside, distance_sq, -distance_sq)

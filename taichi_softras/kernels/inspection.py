@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.kernels.binning import (
+    BOX_TYPE,
     FACE_SHIFT,
     SHOWN,
     SOLID,
@@ -23,6 +24,7 @@ from taichi_softras.kernels.geometry import (
     clip_barycentric,
     corner_of,
     inverse,
+    is_positive,
     item_of,
     pixel_center,
 )
@@ -49,6 +51,7 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
     array2 = ti.types.ndarray(dtype=dtype, ndim=2)
     array3 = ti.types.ndarray(dtype=dtype, ndim=3)
     integers1 = ti.types.ndarray(dtype=ti.i32, ndim=1)
+    boxes_type = ti.types.ndarray(dtype=BOX_TYPE, ndim=2)
     integers3 = ti.types.ndarray(dtype=ti.i32, ndim=3)
 
     @ti.func
@@ -61,7 +64,7 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
         """
         corners, depth_terms, slopes, lengths, flags = load_record(records, b, f)
         w = barycentric(point - corner_of(corners, 0), slopes)
-        inside = (flags & SOLID) != 0 and w.min() > 0
+        inside = ((flags & SOLID) != 0) & is_positive(w)
         x = coverage.signed_distance(point, w, corners, lengths, inside) * inverse_sigma
         clipped, _scale = clip_barycentric(w, dtype)
         depth = fragment_depth(clipped, depth_terms, variant.orthographic, dtype)
@@ -147,7 +150,7 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
     @ti.kernel
     def list_fragments(
         records: records_type,  # (B, F), as `binning` made them, in
-        boxes: integers3,  # (B, F, BOX_SIZE), in
+        boxes: boxes_type,  # (B, F), in
         face_colors: ti.types.ndarray(dtype=dtype, ndim=4),  # (B or 1, F, 3, C), in
         sigma: array1,  # (B or 1,), in
         gamma: array1,  # (B or 1,), in
@@ -176,10 +179,10 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
             if ti.static(is_hard):
                 nearest[0] = ti.cast(ti.math.inf, dtype)
         for f in range(records.shape[1]):
-            top = boxes[b, f, 0]
-            left = boxes[b, f, 1]
-            rows = boxes[b, f, 2]
-            cols = boxes[b, f, 3]
+            top = boxes[b, f][0]
+            left = boxes[b, f][1]
+            rows = boxes[b, f][2]
+            cols = boxes[b, f][3]
             covers[f] = 0
             weights[f] = 0
             if top <= row and row < top + rows and left <= col and col < left + cols:

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.kernels.binning import (
+    BOX_TYPE,
     FACE_SHIFT,
     SHOWN,
     SOLID,
@@ -30,12 +31,15 @@ from taichi_softras.kernels.geometry import (
     barycentric,
     clip_barycentric,
     corner_of,
+    greater,
     inverse,
     inverse_lengths_sq,
+    is_positive,
     is_solid,
     is_turned,
     isotropic_scale,
     item_of,
+    lesser,
     load_corners,
     pixel_center,
     weight_slopes,
@@ -64,7 +68,7 @@ def depth_logit(depth, nearest, rate):
     Where ``gamma`` is below the precision of depths, rounding may put a face a little in front
     of ``nearest``; the bound keeps its weight finite.
     """
-    return ti.min((nearest - depth) * rate, 1)
+    return lesser((nearest - depth) * rate, 0 * rate + 1)
 
 
 @ti.func
@@ -192,6 +196,7 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
     array4 = ti.types.ndarray(dtype=dtype, ndim=4)
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
     integers2 = ti.types.ndarray(dtype=ti.i32, ndim=2)
+    boxes_type = ti.types.ndarray(dtype=BOX_TYPE, ndim=2)
     integers3 = ti.types.ndarray(dtype=ti.i32, ndim=3)
 
     @ti.kernel
@@ -268,13 +273,13 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
                             top + lane // block_cols, left + lane % block_cols, height, width, dtype
                         )
                         w = barycentric(point - corner_of(corners, 0), slopes)
-                        inside = solid & (w.min() > 0)
+                        inside = solid & is_positive(w)
                         s = coverage.signed_distance(point, w, corners, lengths, inside)
                         x = s * inverse_sigma
                         clipped, _scale = clip_barycentric(w, dtype)
                         depth = fragment_depth(clipped, depth_terms, variant.orthographic, dtype)
                         alive = (x > -cutoff) & (within | ((depth >= near) & (depth <= far)))
-                        covered, uncovered = cover(ti.max(x, -cutoff), dtype)
+                        covered, uncovered = cover(greater(x, -cutoff), dtype)
                         state[lane] = ti.select(
                             alive, opacity.add(state[lane], covered, uncovered), state[lane]
                         )
@@ -357,7 +362,7 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
         height: ti.i32,
         width: ti.i32,
         cull: ti.i32,  # 1 leaves back faces out of colours, -1 front faces, 0 none
-        boxes: integers3,  # (B or 1, F, BOX_SIZE), in
+        boxes: boxes_type,  # (B or 1, F), in
         first_channel: ti.i32,  # of the image
         first_source: ti.i32,  # of the colours
         with_alpha: ti.i32,  # whether the sum has its alpha part
@@ -382,15 +387,15 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
         read inside the inner loop.
         """
         for b_face, f in ti.ndrange(face_vertices.shape[0], face_vertices.shape[1]):
-            for pixel in range(boxes[b_face, f, 2] * boxes[b_face, f, 3]):
-                b = boxes[b_face, f, 4]
-                row = boxes[b_face, f, 0] + pixel // boxes[b_face, f, 3]
-                col = boxes[b_face, f, 1] + pixel % boxes[b_face, f, 3]
+            for pixel in range(boxes[b_face, f][2] * boxes[b_face, f][3]):
+                b = boxes[b_face, f][4]
+                row = boxes[b_face, f][0] + pixel // boxes[b_face, f][3]
+                col = boxes[b_face, f][1] + pixel % boxes[b_face, f][3]
                 point = pixel_center(row, col, height, width, dtype)
                 scale = isotropic_scale(height, width, dtype)
                 corners, depths = load_corners(face_vertices, b_face, f, scale)
                 w = barycentric(point - corner_of(corners, 0), weight_slopes(corners, dtype))
-                inside = is_solid(corners, dtype) and w.min() > 0
+                inside = is_solid(corners, dtype) & is_positive(w)
                 inverse_lengths = inverse_lengths_sq(corners, dtype)
                 s = coverage.signed_distance(point, w, corners, inverse_lengths, inside)
                 x = s / item_of(sigma, b)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import taichi as ti
 
-from taichi_softras.kernels.binning import BOX_SIZE, box_kernel, record_type
+from taichi_softras.kernels.binning import BOX_TYPE, box_kernel, record_type
 from taichi_softras.kernels.inspection import inspection_kernels
 from taichi_softras.operators import Allocate, Array
 from taichi_softras.operators.rasterize import (
@@ -40,7 +40,7 @@ class InspectOperator(RasterizeOperator):
     def _find_faces(self, inputs: Sequence[Array], allocate: Allocate) -> tuple[Array, Array]:
         """Find the box and the record of each face, as drawing does."""
         face_vertices, face_colors, sigma, _, _ = inputs
-        boxes = allocate((*face_vertices.shape[:2], BOX_SIZE), ti.i32)
+        boxes = allocate(face_vertices.shape[:2], BOX_TYPE)
         records = allocate(face_vertices.shape[:2], record_type(self.dtype))
         nothing = allocate((1, 1, 3, 1), self.dtype)
         box_kernel(self._variant(GEOMETRY).geometry)(

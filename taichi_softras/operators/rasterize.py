@@ -10,7 +10,7 @@ from taichi_softras.families import ALPHAS, COVERAGES
 from taichi_softras.kernels import aggregation, coverage  # noqa: F401  # they register
 from taichi_softras.kernels.background_gradient import SOFTNESS_COLUMNS, background_kernels
 from taichi_softras.kernels.binning import (
-    BOX_SIZE,
+    BOX_TYPE,
     LARGEST_TILE,
     box_kernel,
     record_type,
@@ -135,7 +135,7 @@ class RasterizeOperator:
         x = Inputs(*inputs)
         settings = self.settings
         num_rows, num_faces = x.face_vertices.shape[:2]
-        boxes = allocate((num_rows, num_faces, BOX_SIZE), ti.i32, clear=False)
+        boxes = allocate((num_rows, num_faces), BOX_TYPE, clear=False)
         records = allocate((num_rows, num_faces), record_type(self.dtype), clear=False)
         faces_of_items = allocate((self.num_items,), ti.i32)
         passes = list(self._passes())
@@ -257,12 +257,14 @@ class RasterizeOperator:
         boxes, records, faces_of_items, tile_starts = faces
         starts, chunk_faces = list_chunks(boxes, allocate)
         image, nearest_depth, weight_sum, winners, grad_image = drawn
-        add = sum_kernels(self.dtype)
         for p in self._passes():
             variant = self._variant(p)
             source = self._source(p, x)
             by_texel = variant.texture != "vertex" and has_grad(source)
-            sums = allocate((chunk_faces.shape[0], num_columns(variant)), self.dtype, clear=False)
+            columns = corner_columns(variant)
+            add = sum_kernels(self.dtype, columns)
+            row_of_sums = ti.types.vector(num_columns(variant), self.dtype)
+            sums = allocate((chunk_faces.shape[0],), row_of_sums, clear=False)
             kernels = gradient_kernels(variant)
             rows, cols = variant.block
             num_items, height, width = grad_image.shape[:3]
@@ -288,10 +290,9 @@ class RasterizeOperator:
             if has_grad(x.face_vertices):
                 add.add_to_vertices(starts, sums, x.face_vertices.grad)
             corners = source if variant.texture == "vertex" else x.varyings
-            columns = corner_columns(variant)
             if columns and has_grad(corners):
                 first = p.first_source if variant.texture == "vertex" else 0
-                add.add_to_corners(starts, sums, columns, first, corners.grad)
+                add.add_to_corners(starts, sums, first, corners.grad)
             for array, column in ((x.sigma, SIGMA_COLUMN), (x.gamma, GAMMA_COLUMN)):
                 if has_grad(array):
                     add.add_to_softness(starts, column, boxes, sums, array.grad)
@@ -376,7 +377,7 @@ def list_chunks(boxes: Array, allocate: Allocate) -> tuple[Array, Array]:
     """Cut the pixels of each face into chunks, and list them, face by face.
 
     Args:
-        boxes: (B or 1, F, BOX_SIZE) int32, the pixels that each face can reach.
+        boxes: (B or 1, F) of `BOX_TYPE`, the pixels that each face can reach.
         allocate: Makes arrays.
 
     Returns:
@@ -409,7 +410,7 @@ def list_tile_faces(
     """List the faces that touch each tile of pixels.
 
     Args:
-        boxes: (B or 1, F, BOX_SIZE) int32, the pixels that each face can reach.
+        boxes: (B or 1, F) of `BOX_TYPE`, the pixels that each face can reach.
         num_items: How many images there are.
         height: Rows of the image.
         width: Columns of the image.
