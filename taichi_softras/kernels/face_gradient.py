@@ -145,6 +145,16 @@ def through_bilinear(by_taps, t, height, width):
     return ti.Vector([by_x * width, -by_y * height])
 
 
+@ti.func
+def pixel_of(i, first_row, first_col, num_cols):
+    """Locate one of a box's pixels, counted row by row: its row and column."""
+    # Multiplied, as vectors of integers can't be divided; exact for the pixels of a chunk.
+    whole_rows = ti.cast(
+        (ti.cast(i, ti.f32) + ti.cast(0.5, ti.f32)) / ti.cast(num_cols, ti.f32), ti.i32
+    )
+    return first_row + whole_rows, first_col + i - whole_rows * num_cols
+
+
 @functools.cache
 def gradient_kernels(variant: Variant) -> SimpleNamespace:
     """Build the kernels that add up gradients, for one variant."""
@@ -254,11 +264,11 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
         nearest_depth: array3,  # likewise
         weight_sum: array3,  # likewise
         grad_image: image_type,  # derivative of the loss by the image, in
-        planes: planes_type,  # (B, H + rows - 1, W + columns - 1), out
+        planes: planes_type,  # (B, H + lanes - 1, W), out
     ):
         """Work out what all faces need of a pixel, of those in tiles that any face touches.
 
-        The planes are larger than the image, so that blocks may stick out of it.
+        The planes have more rows than the image: the last block of a face may go beyond it.
         """
         height = grad_image.shape[1]
         width = grad_image.shape[2]
@@ -351,26 +361,23 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
             first_row = first_row_of(boxes, b_face, f, chunk - starts[face])
             last_row = last_row_of(boxes, b_face, f, first_row)
             first_col = boxes[b_face, f][1]
-            last_col = first_col + boxes[b_face, f][3]
-            row_blocks = (last_row - first_row + block_rows - 1) // block_rows
-            col_blocks = (last_col - first_col + block_cols - 1) // block_cols
-            for block in range(row_blocks * col_blocks):
-                top = first_row + block // col_blocks * block_rows
-                left = first_col + block % col_blocks * block_cols
+            num_cols = boxes[b_face, f][3]
+            num_pixels = (last_row - first_row) * num_cols
+            for block in range((num_pixels + lanes - 1) // lanes):
                 # A loop that reads texels is no vector loop: it is apart, and does only that.
                 if ti.static(texture != "vertex"):
                     for lane in range(lanes):
-                        row = top + lane // block_cols
-                        col = left + lane % block_cols
+                        i = block * lanes + lane
+                        row, col = pixel_of(i, first_row, first_col, num_cols)
                         point = pixel_center(row, col, height, width, dtype)
                         _start, _w, _o, _offset, _foot, x, drawn, clipped, _scale, depth = look_at(
                             *(point, corners, depth_terms, slopes, lengths, flags),
                             *(inverse_sigma, near, far),
                         )
-                        seen = drawn & shown & (x > -cutoff) & (row < last_row) & (col < last_col)
+                        seen = drawn & shown & (x > -cutoff) & (i < num_pixels)
                         weight = dtype(1.0)
                         if ti.static(is_hard):
-                            seen &= winners[b, ti.min(row, height - 1), ti.min(col, width - 1)] == f
+                            seen &= winners[b, ti.min(row, height - 1), col] == f
                         else:
                             nearest = planes[b, row, col][NEAREST_PLANE]
                             seen &= (depth - nearest) * rate < ti.static(HIDDEN_LOGIT[dtype])
@@ -384,7 +391,10 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
                         by_weights = ti.Vector([dtype(0.0)] * 3)
                         tapped = dtype(0.0)
                         if shares[lane] != 0:
-                            pixel = planes[b, top + lane // block_cols, left + lane % block_cols]
+                            row, col = pixel_of(
+                                block * lanes + lane, first_row, first_col, num_cols
+                            )
+                            pixel = planes[b, row, col]
                             weights = ti.Vector([corner_weights[k, lane] for k in range(3)])
                             tap_rows, tap_cols, tap_weights = taps_at(
                                 texture,
@@ -416,15 +426,15 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
                             by_corner_weights[k, lane] = by_weights[k]
                         tapped_sums[lane] = tapped
                 for lane in range(lanes):
-                    row = top + lane // block_cols
-                    col = left + lane % block_cols
+                    i = block * lanes + lane
+                    row, col = pixel_of(i, first_row, first_col, num_cols)
                     pixel = planes[b, row, col]
                     point = pixel_center(row, col, height, width, dtype)
                     start, w, outward, offset, foot, x, drawn, clipped, clip_scale, depth = look_at(
                         *(point, corners, depth_terms, slopes, lengths, flags),
                         *(inverse_sigma, near, far),
                     )
-                    alive = drawn & (x > -cutoff) & (row < last_row) & (col < last_col)
+                    alive = drawn & (x > -cutoff) & (i < num_pixels)
                     if ti.static(lanes == 1):
                         if not alive:
                             continue
@@ -439,7 +449,7 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
                         weight = dtype(1.0)
                         nearest = dtype(0.0)
                         if ti.static(is_hard):
-                            seen &= winners[b, ti.min(row, height - 1), ti.min(col, width - 1)] == f
+                            seen &= winners[b, ti.min(row, height - 1), col] == f
                         else:
                             nearest = ti.select(seen, pixel[NEAREST_PLANE], depth)
                             weight = covered * exp(depth_logit(depth, nearest, rate), dtype)

@@ -269,7 +269,7 @@ class RasterizeOperator:
             rows, cols = variant.block
             num_items, height, width = grad_image.shape[:3]
             planes = allocate(
-                (num_items, height + rows - 1, width + cols - 1),
+                (num_items, height + rows * cols - 1, width),
                 ti.types.vector(num_planes(variant), self.dtype),
                 clear=False,
             )
