@@ -6,6 +6,7 @@ import queue
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -75,8 +76,11 @@ def serve(
                 page = pages.pop(departures.get(), None)
                 if page is not None:
                     page.close()
-            for page in list(pages.values()):
-                page.update()
+            with warnings.catch_warnings():
+                # A page may be closed while its picture is made: the next turn hears of it.
+                warnings.filterwarnings("ignore", "Queued a .* on a closed connection")
+                for page in list(pages.values()):
+                    page.update()
             time.sleep(IDLE_SECONDS)
     finally:
         for page in pages.values():
