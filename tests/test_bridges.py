@@ -1,5 +1,8 @@
 """Memory and graphs: what PyTorch and Taichi programs may rely on."""
 
+import resource
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scenes
@@ -8,6 +11,8 @@ import torch
 from torch import Tensor
 
 import taichi_softras as sr
+from taichi_softras.bridges import taichi_bridge
+from taichi_softras.runtime import LAUNCH_LOCK, ensure_running
 
 SETTINGS = sr.RasterizerSettings(height=6, width=7, near=1.0, far=10.0, sigma=1e-2, gamma=0.1)
 CAMERA = sr.LookAtCamera((1.0, 2.0, 4.0))
@@ -367,3 +372,20 @@ def test_other_shapes_are_refused(call, words):
 def test_devices_that_taichi_cannot_use_are_refused(faces):
     with pytest.raises(ValueError, match="tensors must be on cpu or cuda, got meta"):
         sr.rasterize_silhouette(faces.to("meta"), SETTINGS)
+
+
+def test_arrays_of_vectors_give_their_memory_back():
+    """Taichi's own keep it: the operators' would fill memory, call by call."""
+    ensure_running("cpu")
+
+    def resident() -> int:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * resource.getpagesize()
+
+    shape, four = (1 << 20,), ti.types.vector(4, ti.f32)
+    with LAUNCH_LOCK:
+        taichi_bridge.allocate(shape, four)
+        before = resident()
+        for _ in range(20):
+            taichi_bridge.allocate(shape, four)
+    assert resident() - before < 4 * 2**24

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import taichi as ti
+from taichi.lang import impl
+from taichi.lang.matrix import VectorNdarray, VectorType
 
 from taichi_softras.operators import Allocate, Array, Operator, Shape
 from taichi_softras.runtime import LAUNCH_LOCK, ensure_running
@@ -23,10 +25,21 @@ class _Call:
     saved: tuple[Array, ...] = ()
 
 
+class _Vectors(VectorNdarray):  # type: ignore[misc]
+    """An ndarray of vectors that gives its memory back: in Taichi 1.7 only those of numbers do."""
+
+    def __del__(self) -> None:
+        runtime = impl.get_runtime() if impl is not None else None  # None when Python ends
+        if runtime is not None and runtime.prog is not None:
+            runtime.prog.delete_ndarray(self.arr)
+
+
 def allocate(
     shape: Shape, dtype: Any, *, grad: float | None = None, clear: bool = True
 ) -> ti.Ndarray:
     """See `operators.Allocate`; Taichi clears all of its arrays."""
+    if isinstance(dtype, VectorType):
+        return _Vectors(dtype.n, dtype.dtype, shape)
     array = ti.ndarray(dtype, shape, needs_grad=grad is not None)
     if grad:
         array.grad.fill(grad)

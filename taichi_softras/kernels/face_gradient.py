@@ -364,6 +364,14 @@ def gradient_kernels(variant: Variant) -> SimpleNamespace:
             num_cols = boxes[b_face, f][3]
             num_pixels = (last_row - first_row) * num_cols
             for block in range((num_pixels + lanes - 1) // lanes):
+                # Where faces cover a pixel for good, or no loss looks, alpha has no derivative.
+                if ti.static(channels == 0):
+                    needed = 0
+                    for lane in range(lanes):
+                        row, col = pixel_of(block * lanes + lane, first_row, first_col, num_cols)
+                        needed |= ti.cast(planes[b, row, col][ALPHA_PLANE] != 0, ti.i32)
+                    if needed == 0:
+                        continue
                 # A loop that reads texels is no vector loop: it is apart, and does only that.
                 if ti.static(texture != "vertex"):
                     for lane in range(lanes):
