@@ -118,7 +118,7 @@ def test_many_faces_on_a_large_image(device, rng):
 
 @pytest.mark.parametrize(("height", "width"), [(520, 530), (530, 2048 * 4)], ids=str)
 def test_larger_tiles_draw_the_same(height, width, device, rng):
-    """Images over 512^2 and 2048^2 pixels have larger tiles; see `choose_tile_size`."""
+    """Images over 2048^2 pixels have larger tiles; see `choose_tile_size`."""
     faces = scenes.random_faces("overlapping", rng, num_faces=3)
     settings = settings_of(height, width, sigma=1e-4)
     alpha = sr.rasterize_silhouette(faces.to(device), settings)[0, ::37, ::41].cpu()
@@ -418,6 +418,13 @@ def test_refusals(changes, error, words):
     }
     with pytest.raises(error, match=words):
         sr.rasterize(**arguments)
+
+
+def test_too_many_pixels_are_refused():
+    """Arrays of what faces need of pixels are indexed by 32 bits."""
+    faces, settings = triangle(*RIGHT_HALF), settings_of(20_000, 20_000)
+    with pytest.raises(ValueError, match=r"about 357913941 pixels in all, got 1 x 20000 x 20000"):
+        sr.rasterize(faces, torch.zeros_like(faces), settings)
 
 
 @pytest.mark.slow

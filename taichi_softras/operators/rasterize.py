@@ -131,14 +131,28 @@ class RasterizeOperator:
     def forward(
         self, inputs: Sequence[Array], allocate: Allocate
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        """Draw."""
+        """Draw.
+
+        Raises:
+            ValueError: If there are more pixels, or entries of tiles, than 32 bits can count.
+        """
         x = Inputs(*inputs)
         settings = self.settings
+        passes = list(self._passes())
+        channels = self.channels + self.attribute_channels
+        # Taichi's indices have 32 bits: those of the image, and of what `weigh_pixels` writes.
+        numbers = max(channels + 1, *(num_planes(self._variant(p)) for p in passes))
+        rows = self.num_items * (settings.height + CPU_BLOCK[0] * CPU_BLOCK[1])
+        if numbers * rows * settings.width > LARGEST_INT32:
+            size = (self.num_items, settings.height, settings.width)
+            raise ValueError(
+                f"images must have at most about {LARGEST_INT32 // numbers} pixels in all, "
+                f"got {' x '.join(map(str, size))}: draw fewer or smaller ones at once"
+            )
         num_rows, num_faces = x.face_vertices.shape[:2]
         boxes = allocate((num_rows, num_faces), BOX_TYPE, clear=False)
         records = allocate((num_rows, num_faces), record_type(self.dtype), clear=False)
         faces_of_items = allocate((self.num_items,), ti.i32)
-        passes = list(self._passes())
         box_kernel(self._variant(passes[0]).geometry)(
             x.face_vertices,
             *(x.colors, self.channels if self.texture == "vertex" else 0),
@@ -150,15 +164,14 @@ class RasterizeOperator:
             *(x.face_items, int(self.packed), self.num_items),
             *(boxes, records, faces_of_items),
         )
-        pixels = (self.num_items, settings.height, settings.width)
-        channels = self.channels + self.attribute_channels
-        image = allocate((*pixels, channels + 1) if channels else pixels, self.dtype, clear=False)
+        shape = (self.num_items, settings.height, settings.width)
+        image = allocate((*shape, channels + 1) if channels else shape, self.dtype, clear=False)
         # Kernels look at these only as far as they have a softmax, or a nearest face.
         is_hard = settings.color == "hard"
-        softmax_shape = pixels if channels and not is_hard else (1, 1, 1)
+        softmax_shape = shape if channels and not is_hard else (1, 1, 1)
         nearest_depth = allocate(softmax_shape, self.dtype, clear=False)
         weight_sum = allocate(softmax_shape, self.dtype, clear=False)
-        winners = allocate(pixels if channels and is_hard else (1, 1, 1), ti.i32, clear=False)
+        winners = allocate(shape if channels and is_hard else (1, 1, 1), ti.i32, clear=False)
         drawn = (image, nearest_depth, weight_sum, winners)
         starts = self._draw_tiles(x, (boxes, records, faces_of_items), drawn, allocate)
         return (image,), (boxes, records, faces_of_items, starts, *drawn[1:])
