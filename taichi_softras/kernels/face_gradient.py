@@ -148,7 +148,7 @@ def through_bilinear(by_taps, t, height, width):
 @ti.func
 def pixel_of(i, first_row, first_col, num_cols):
     """Locate one of a box's pixels, counted row by row: its row and column."""
-    # Multiplied, as vectors of integers can't be divided; exact for the pixels of a chunk.
+    # In float32, as there is no division of vectors of integers; exact for the pixels of a chunk.
     whole_rows = ti.cast(
         (ti.cast(i, ti.f32) + ti.cast(0.5, ti.f32)) / ti.cast(num_cols, ti.f32), ti.i32
     )
