@@ -58,6 +58,11 @@ def running_arch() -> str:
     return str(impl.current_cfg().arch).rpartition(".")[2]
 
 
+def on_gpu() -> bool:
+    """Tell whether what runs is CUDA."""
+    return running_arch() == "cuda"
+
+
 def ensure_running(device: str | None = None) -> None:
     """Start Taichi for a kind of device, unless it runs already; then check that it suits.
 

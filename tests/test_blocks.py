@@ -5,12 +5,12 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import taichi as ti
 
+from taichi_softras.cli.anchors import processor_has
 from taichi_softras.families import COVERAGES
 from taichi_softras.kernels.blocks import LARGEST_EXPONENT, block_at, exp, num_blocks
 from taichi_softras.kernels.chunks import CHUNK_PIXELS
@@ -151,13 +151,8 @@ with ti.ad.Tape(loss):
 """
 
 
-def has_avx2():
-    cpuinfo = Path("/proc/cpuinfo")
-    return cpuinfo.exists() and " avx2 " in cpuinfo.read_text(encoding="utf-8")
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(not has_avx2(), reason="no AVX2, as far as Linux says")
+@pytest.mark.skipif(not processor_has("avx2"), reason="no AVX2, as far as Linux says")
 def test_loops_over_blocks_become_vector_instructions(tmp_path):
     """A branch or a call in them would keep LLVM from it, without a word."""
     subprocess.run(

@@ -14,7 +14,7 @@ import taichi as ti
 
 from taichi_softras.bridges import taichi_bridge
 from taichi_softras.operators import Allocate, Array, Operator
-from taichi_softras.runtime import ensure_running, running_arch
+from taichi_softras.runtime import ensure_running, on_gpu
 
 FLOATS = (ti.f32, ti.f64)
 
@@ -137,7 +137,7 @@ def on_host(array: Array) -> np.ndarray | None:
     """Look at an array's numbers, where that costs no waiting for a device; else None."""
     if is_tensor(array):
         return array.detach().numpy() if array.device.type == "cpu" else None
-    if running_arch() == "cuda":
+    if on_gpu():
         return None
     return taichi_bridge.to_numpy(array)
 

@@ -218,8 +218,13 @@ def built_limit(folder: Path) -> Iterator[Limit]:
 
 def has_avx512() -> bool:
     """Tell whether this machine's processor has AVX-512, as far as Linux says."""
+    return processor_has("avx512f")
+
+
+def processor_has(feature: str) -> bool:
+    """Tell whether this machine's processor has a feature, by the name that Linux gives it."""
     cpuinfo = Path("/proc/cpuinfo")
-    return cpuinfo.exists() and " avx512f " in cpuinfo.read_text()
+    return cpuinfo.exists() and f" {feature} " in cpuinfo.read_text()
 
 
 def _load(name: str, path: Path) -> ModuleType:

@@ -16,7 +16,7 @@ from rich.table import Table
 from taichi_softras.cli.info import describe_machine
 from taichi_softras.cli.measure import Case, Measurement, Request, in_milliseconds, measure_alone
 from taichi_softras.files import whole_file
-from taichi_softras.runtime import init, is_running, running_arch
+from taichi_softras.runtime import init, is_running, on_gpu, running_arch
 from taichi_softras.settings import check_integer
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def start_taichi(arch: str) -> None:
     """
     if not is_running():
         init(arch)
-    elif (running_arch() == "cuda") != (arch == "cuda"):
+    elif on_gpu() != (arch == "cuda"):
         raise RuntimeError(f"Taichi runs already, on {running_arch()}, not on {arch}")
 
 

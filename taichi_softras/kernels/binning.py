@@ -73,10 +73,11 @@ def pack_entry(boxes: ti.template(), b, f, first_row, first_col, tile_size):
 
     It holds the face, and the first and last row and column of its box within the tile.
     """
-    top = ti.max(boxes[b, f][0] - first_row, 0)
-    left = ti.max(boxes[b, f][1] - first_col, 0)
-    bottom = ti.min(boxes[b, f][0] + boxes[b, f][2] - first_row, tile_size) - 1
-    right = ti.min(boxes[b, f][1] + boxes[b, f][3] - first_col, tile_size) - 1
+    box = boxes[b, f]
+    top = ti.max(box[0] - first_row, 0)
+    left = ti.max(box[1] - first_col, 0)
+    bottom = ti.min(box[0] + box[2] - first_row, tile_size) - 1
+    right = ti.min(box[1] + box[3] - first_col, tile_size) - 1
     reach = (top << 12) | (bottom << 8) | (left << 4) | right
     return (ti.cast(f, ti.i64) << FACE_SHIFT) | ti.cast(reach, ti.i64)
 

@@ -257,7 +257,7 @@ def rasterizer_kernels(variant: Variant) -> SimpleNamespace:
                             background, b, row, col, height, width, first_channel + c
                         )
                 for k in range(starts[tile], starts[tile + 1]):
-                    # Half of the pixels of the tiles that a small face touches are out of reach.
+                    # Most blocks of the tiles that a small face touches are out of its reach.
                     if not reaches_block(
                         entries[k], top % tile_size, left % tile_size, block_rows, block_cols
                     ):

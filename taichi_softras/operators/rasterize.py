@@ -32,7 +32,7 @@ from taichi_softras.kernels.rasterize import rasterizer_kernels
 from taichi_softras.kernels.scan import NUM_CHUNKS, exclusive_scan
 from taichi_softras.kernels.variant import Variant
 from taichi_softras.operators import Allocate, Array
-from taichi_softras.runtime import running_arch
+from taichi_softras.runtime import on_gpu
 from taichi_softras.settings import RasterizerSettings
 
 CPU_CHANNELS = 4
@@ -374,11 +374,6 @@ def channel_passes(channels: int) -> Iterator[tuple[int, int]]:
     for i in range(num_passes):
         first, end = channels * i // num_passes, channels * (i + 1) // num_passes
         yield first, end - first
-
-
-def on_gpu() -> bool:
-    """Tell whether kernels run on a GPU."""
-    return running_arch() == "cuda"
 
 
 def choose_tile_size(height: int, width: int) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from taichi_softras.runtime import is_running, running_arch
+from taichi_softras.runtime import is_running, on_gpu
 
 
 def as_tensor(value: Any, dtype: torch.dtype) -> Tensor:
@@ -21,8 +21,8 @@ def as_tensor(value: Any, dtype: torch.dtype) -> Tensor:
     """
     if isinstance(value, Tensor):
         return value
-    on_gpu = running_arch() == "cuda" if is_running() else torch.cuda.is_available()
-    device = torch.device("cuda:0" if on_gpu else "cpu")
+    gpu = on_gpu() if is_running() else torch.cuda.is_available()
+    device = torch.device("cuda:0" if gpu else "cpu")
     return torch.tensor(np.asarray(value), dtype=dtype, device=device)
 
 
