@@ -33,9 +33,9 @@ from reporting import CONSOLE, check_options, make_progress, mean_interval, prin
 from rich.progress import Progress, TaskID
 
 import taichi_softras as sr
-from taichi_softras.files import whole_file
-from taichi_softras.pictures import composite, write_animation
-from taichi_softras.schedules import GeometricDecay, Schedule, anneal
+from taichi_softras.files.paths import whole_file
+from taichi_softras.files.pictures import composite, write_animation
+from taichi_softras.fitting.schedules import GeometricDecay, Schedule, anneal
 
 FRONT = sr.LookAtCamera(eye=(0, -4, 0), at=(0, 0, -0.08), up=(0, 0, 1), fov_degrees=31)
 BACK = sr.LookAtCamera(eye=(-2.6, 3.0, 0.6), at=(0, 0, -0.08), up=(0, 0, 1), fov_degrees=31)

@@ -26,7 +26,7 @@ from rotations import angles_between, exp_rotation
 from torch import Tensor
 
 import taichi_softras as sr
-from taichi_softras.pictures import write_picture
+from taichi_softras.files.pictures import write_picture
 
 COARSE, MEDIUM, FINE = 1e-3, 1e-4, 4e-5
 """Sigma: where Adam starts, where it ends, and where L-BFGS does (and at a quarter of that).

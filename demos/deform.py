@@ -53,8 +53,8 @@ from taichi_softras.cli.fit import (
 from taichi_softras.cli.info import describe_machine
 from taichi_softras.cli.options import Scene, SoftnessOptions, ViewOptions, make_scene
 from taichi_softras.cli.render import Look, draw_frames
-from taichi_softras.files import whole_file
-from taichi_softras.pictures import composite, write_animation
+from taichi_softras.files.paths import whole_file
+from taichi_softras.files.pictures import composite, write_animation
 
 matplotlib.use("Agg")  # needs no display
 from matplotlib import pyplot

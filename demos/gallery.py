@@ -17,7 +17,7 @@ from shapes import checkered_sphere
 import taichi_softras as sr
 from taichi_softras.cli.options import SoftnessOptions, ViewOptions, make_scene
 from taichi_softras.cli.render import Look, draw_frames
-from taichi_softras.pictures import composite, write_picture
+from taichi_softras.files.pictures import composite, write_picture
 
 WHITE = (1.0, 1.0, 1.0)
 SIGMAS = (1e-5, 1e-4, 1e-3, 1e-2)

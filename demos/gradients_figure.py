@@ -12,7 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Polygon
 from numpy.typing import ArrayLike
 
-from taichi_softras.pictures import write_picture
+from taichi_softras.files.pictures import write_picture
 
 TOWARDS, AWAY, NONE = "#1b7f4d", "#d1342f", "#8a8a8a"
 EXACT, WITHOUT = "#111111", "#e0218a"

@@ -30,7 +30,7 @@ from torch import Tensor
 
 import taichi_softras as sr
 from taichi_softras import Schedule
-from taichi_softras.pictures import write_animation
+from taichi_softras.files.pictures import write_animation
 
 CAMERA = sr.LookAtCamera(eye=(0.0, 0.0, 4.0))
 SHARP = {"sigma": 1e-6, "gamma": 1e-4, "supersampling": 4}

@@ -12,7 +12,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from taichi_softras.files import whole_file
+from taichi_softras.files.paths import whole_file
 
 BINS = (0, 60, 90, 120, 150, 180)
 """Angles between guess and truth, in degrees, by which guesses are counted."""

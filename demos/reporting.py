@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 from scipy import stats
 
-from taichi_softras.files import whole_file
+from taichi_softras.files.paths import whole_file
 
 CONSOLE = Console(stderr=True)
 """Where progress goes, so that standard output holds results alone."""

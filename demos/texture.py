@@ -41,8 +41,8 @@ from shapes import checkered_sphere, furniture_model
 
 import taichi_softras as sr
 from taichi_softras.cli.options import MARGIN, mesh_radius
-from taichi_softras.files import whole_file
-from taichi_softras.pictures import composite
+from taichi_softras.files.paths import whole_file
+from taichi_softras.files.pictures import composite
 
 matplotlib.use("Agg")
 

@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from taichi_softras.cameras import Camera
-from taichi_softras.lights import Light
+from taichi_softras.cameras.camera import Camera
+from taichi_softras.lights.kinds import Light
+from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.renderer import render, render_silhouette
-from taichi_softras.settings import RasterizerSettings
 
 
 class SoftRenderer(nn.Module):

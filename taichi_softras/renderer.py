@@ -5,31 +5,22 @@ from typing import Any
 
 import numpy as np
 
-from taichi_softras.arrays import column_of, concatenate, spread_faces, spread_means
-from taichi_softras.bridges import apply, dtype_of, is_array
-from taichi_softras.cameras import Camera, eyes_of, to_view, turn_to_view, view_to_ndc
-from taichi_softras.checks import check_array, check_faces, check_items
-from taichi_softras.clipping import (
-    ClippedFaces,
-    clip_attributes,
-    clip_faces,
-    count_nearer,
-)
-from taichi_softras.lights import (
-    Light,
-    Lighting,
-    as_lighting,
-    face_normals,
-    pack_lighting,
-    shade,
-    shade_faces,
-    vertex_normals,
-)
-from taichi_softras.operators import Array
-from taichi_softras.operators.incidence import GatherOperator, Incidence
-from taichi_softras.rasterizer import FragmentLights, rasterize, rasterize_silhouette
-from taichi_softras.settings import RasterizerSettings, check_choice
-from taichi_softras.textures import SurfaceTexture, Texture, UVTexture
+from taichi_softras.arrays.bridge import dtype_of, is_array
+from taichi_softras.arrays.checks import check_array, check_faces
+from taichi_softras.arrays.corners import column_of, concatenate, spread_faces, spread_means
+from taichi_softras.arrays.operator import Array
+from taichi_softras.arrays.options import check_choice
+from taichi_softras.cameras.camera import Camera
+from taichi_softras.cameras.clipping import ClippedFaces, clip_attributes, clip_faces, count_nearer
+from taichi_softras.cameras.projection import eyes_of, to_view, turn_to_view, view_to_ndc
+from taichi_softras.lights.kinds import Light, Lighting, as_lighting
+from taichi_softras.lights.packing import pack_lighting
+from taichi_softras.lights.shading import shade, shade_faces
+from taichi_softras.meshes.incidence import Incidence, gather
+from taichi_softras.meshes.normals import face_normals, vertex_normals
+from taichi_softras.rasterizer.rasterization import FragmentLights, rasterize, rasterize_silhouette
+from taichi_softras.rasterizer.settings import RasterizerSettings
+from taichi_softras.rasterizer.textures import SurfaceTexture, Texture, UVTexture
 
 
 def render(
@@ -286,22 +277,3 @@ def _behind_all(background: Any, channels: int, behind: list[float]) -> Any:
             f"background must be an array, a number or {channels} numbers, got {background!r}"
         ) from error
     return [*numbers.tolist(), *behind]
-
-
-def gather(values: Array, faces: Array, *, incidence: Incidence | None = None) -> Array:
-    """Copy what vertices have to the corners of faces.
-
-    Args:
-        values: (B or 1, V, K).
-        faces: (F, 3) or (B or 1, F, 3).
-        incidence: Of the faces, where the caller has it.
-
-    Returns:
-        (B, F, 3, K).
-    """
-    check_array("values", values, ("B or 1", "V", "K"))
-    faces = check_faces(faces, num_vertices=values.shape[1])
-    num_items = check_items(values=values, faces=faces)
-    operator = GatherOperator(dtype_of(values), num_items, incidence or Incidence())
-    (corners,) = apply(operator, (values, faces))
-    return corners

@@ -14,12 +14,12 @@ import taichi as ti
 import torch
 
 import taichi_softras as sr
-from taichi_softras.bridges.torch_bridge import _allocate_on
-from taichi_softras.kernels.sort import sort_stretch
+from taichi_softras.arrays.broadcast import SUMS_PER_ITEM, unshare, unshare_rows
+from taichi_softras.arrays.kernels.sort import sort_stretch
+from taichi_softras.arrays.runtime import ensure_running
+from taichi_softras.arrays.torch_bridge import _allocate_on
 from taichi_softras.losses.sums import sum_items
-from taichi_softras.operators.incidence import Incidence
-from taichi_softras.runtime import ensure_running
-from taichi_softras.sharing import SUMS_PER_ITEM, unshare, unshare_rows
+from taichi_softras.meshes.incidence import Incidence
 
 PROGRAM = Path(__file__).parent / "determinism_program.py"
 

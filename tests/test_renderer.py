@@ -10,9 +10,9 @@ import torch
 from test_textures import assert_same, random_image, uniform
 
 import taichi_softras as sr
-from taichi_softras.cameras import eyes_of
-from taichi_softras.rasterizer import FragmentLights
-from taichi_softras.renderer import gather
+from taichi_softras.cameras.projection import eyes_of
+from taichi_softras.meshes.incidence import gather
+from taichi_softras.rasterizer.rasterization import FragmentLights
 
 HARD = {"coverage": "hard", "alpha": "hard", "color": "hard"}
 

@@ -32,7 +32,7 @@ from sources import (
 )
 
 import taichi_softras as sr
-from taichi_softras.files import whole_file
+from taichi_softras.files.paths import whole_file
 
 SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
 NEAR_DUPLICATE = 0.8

@@ -20,8 +20,8 @@ from model import SPHERE, Reconstructor
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import taichi_softras as sr
-from taichi_softras.files import whole_file
-from taichi_softras.pictures import composite, write_picture
+from taichi_softras.files.paths import whole_file
+from taichi_softras.files.pictures import composite, write_picture
 
 mpl.use("Agg")
 from matplotlib import pyplot

@@ -30,7 +30,7 @@ from torch import Tensor, distributed, nn
 from torch.utils.tensorboard import SummaryWriter
 
 import taichi_softras as sr
-from taichi_softras.files import whole_file
+from taichi_softras.files.paths import whole_file
 
 
 @dataclass(frozen=True, kw_only=True)

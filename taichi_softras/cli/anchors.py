@@ -21,9 +21,9 @@ from typing import Any
 import torch
 from taichi.lang import impl
 
+from taichi_softras.arrays.runtime import ensure_running
 from taichi_softras.cli.measure import Case, draw, interleave
-from taichi_softras.runtime import ensure_running
-from taichi_softras.settings import RasterizerSettings
+from taichi_softras.rasterizer.settings import RasterizerSettings
 
 NUM_VIEWS = 16
 """Views that cases of one view take in turn, so that no branch predictor learns the image."""

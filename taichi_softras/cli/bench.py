@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from rich.console import Console
 from rich.table import Table
 
+from taichi_softras.arrays.options import check_integer
+from taichi_softras.arrays.runtime import init, is_running, on_gpu, running_arch
 from taichi_softras.cli.info import describe_machine
 from taichi_softras.cli.measure import Case, Measurement, Request, in_milliseconds, measure_alone
-from taichi_softras.files import whole_file
-from taichi_softras.runtime import init, is_running, on_gpu, running_arch
-from taichi_softras.settings import check_integer
+from taichi_softras.files.paths import whole_file
 
 if TYPE_CHECKING:
     from taichi_softras.cli.anchors import Anchor, Comparison

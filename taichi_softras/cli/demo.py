@@ -11,9 +11,9 @@ from rich.progress import track
 from taichi_softras.cli.fit import WHITE, FitOptions, fit_and_write
 from taichi_softras.cli.options import PROGRESS_CONSOLE, SoftnessOptions, ViewOptions, make_scene
 from taichi_softras.cli.render import draw_frames
-from taichi_softras.meshes import Mesh
-from taichi_softras.pictures import composite, write_animation, write_picture
-from taichi_softras.primitives import teapot
+from taichi_softras.files.pictures import composite, write_animation, write_picture
+from taichi_softras.meshes.mesh import Mesh
+from taichi_softras.meshes.primitives import teapot
 
 SOFTNESSES = ((1e-5, 1e-4), (1e-4, 1e-3), (1e-3, 1e-2), (1e-2, 1e-1))
 """Pairs of sigma and gamma."""

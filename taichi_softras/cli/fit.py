@@ -10,8 +10,9 @@ import taichi as ti
 import tyro
 from rich.progress import Progress
 
-from taichi_softras.bridges.taichi_bridge import from_numpy
-from taichi_softras.cameras import Camera, LookAtCamera
+from taichi_softras.arrays.options import check_integer, check_number
+from taichi_softras.arrays.taichi_bridge import from_numpy
+from taichi_softras.cameras.camera import Camera, LookAtCamera
 from taichi_softras.cli.options import (
     PROGRESS_CONSOLE,
     Scene,
@@ -22,7 +23,11 @@ from taichi_softras.cli.options import (
     mesh_radius,
 )
 from taichi_softras.cli.render import draw_frames
-from taichi_softras.files import whole_file
+from taichi_softras.files.mesh_files import read_mesh, write_mesh
+from taichi_softras.files.paths import whole_file
+from taichi_softras.files.pictures import composite, write_picture
+from taichi_softras.fitting.optimizers import Adam
+from taichi_softras.fitting.schedules import GeometricDecay, anneal
 from taichi_softras.losses import (
     add_to_loss,
     flattening_loss,
@@ -30,15 +35,11 @@ from taichi_softras.losses import (
     mesh_topology,
     silhouette_loss,
 )
-from taichi_softras.mesh_files import read_mesh, write_mesh
-from taichi_softras.meshes import Mesh
-from taichi_softras.optimizers import Adam
-from taichi_softras.pictures import composite, write_picture
-from taichi_softras.primitives import icosphere
+from taichi_softras.meshes.mesh import Mesh
+from taichi_softras.meshes.primitives import icosphere
+from taichi_softras.meshes.subdivision import subdivide
+from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.renderer import render_silhouette
-from taichi_softras.schedules import GeometricDecay, anneal
-from taichi_softras.settings import RasterizerSettings, check_integer, check_number
-from taichi_softras.subdivision import subdivide
 
 WHITE = (1.0, 1.0, 1.0)
 ELEVATIONS = (0.0, 30.0, -30.0)

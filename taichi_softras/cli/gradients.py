@@ -8,12 +8,13 @@ import taichi as ti
 from rich.console import Console
 from rich.table import Table
 
-from taichi_softras.bridges.taichi_bridge import from_numpy
-from taichi_softras.cameras import LookAtCamera
-from taichi_softras.lights import Light
+from taichi_softras.arrays.options import check_integer
+from taichi_softras.arrays.taichi_bridge import from_numpy
+from taichi_softras.cameras.camera import LookAtCamera
+from taichi_softras.lights.kinds import Light
 from taichi_softras.losses import add_to_loss, image_loss
+from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.renderer import render
-from taichi_softras.settings import RasterizerSettings, check_integer
 
 Inputs = dict[str, np.ndarray]
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from taichi.lang import impl
 
 import taichi_softras
-from taichi_softras.runtime import ensure_running, running_arch
+from taichi_softras.arrays.runtime import ensure_running, running_arch
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,18 +19,20 @@ from typing import Any, Literal
 import numpy as np
 import taichi as ti
 
-from taichi_softras.bridges import dtype_of
-from taichi_softras.bridges.taichi_bridge import from_numpy
-from taichi_softras.cameras import LookAtCamera, orbit_eyes, project
-from taichi_softras.kernels.fragments import fragment_count_kernel
+from taichi_softras.arrays.bridge import dtype_of
+from taichi_softras.arrays.operator import Array
+from taichi_softras.arrays.runtime import LAUNCH_LOCK, init
+from taichi_softras.arrays.taichi_bridge import from_numpy
+from taichi_softras.cameras.camera import LookAtCamera
+from taichi_softras.cameras.orbits import orbit_eyes
+from taichi_softras.cameras.projection import project
 from taichi_softras.losses import add_to_loss, image_loss, silhouette_loss
-from taichi_softras.meshes import Mesh
-from taichi_softras.operators import Array
-from taichi_softras.primitives import icosphere, torus
-from taichi_softras.rasterizer import rasterize, rasterize_silhouette
-from taichi_softras.renderer import gather
-from taichi_softras.runtime import LAUNCH_LOCK, init
-from taichi_softras.settings import RasterizerSettings
+from taichi_softras.meshes.incidence import gather
+from taichi_softras.meshes.mesh import Mesh
+from taichi_softras.meshes.primitives import icosphere, torus
+from taichi_softras.rasterizer.kernels.fragment_count import fragment_count_kernel
+from taichi_softras.rasterizer.rasterization import rasterize, rasterize_silhouette
+from taichi_softras.rasterizer.settings import RasterizerSettings
 
 WARM_UPS = 2
 """Runs before those that are timed: the first compiles, the second finds memory mapped."""

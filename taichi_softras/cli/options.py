@@ -9,9 +9,11 @@ import numpy as np
 import tyro
 from rich.console import Console
 
-from taichi_softras.cameras import LookAtCamera, orbit_eyes
-from taichi_softras.meshes import Mesh
-from taichi_softras.settings import RasterizerSettings, check_number
+from taichi_softras.arrays.options import check_number
+from taichi_softras.cameras.camera import LookAtCamera
+from taichi_softras.cameras.orbits import orbit_eyes
+from taichi_softras.meshes.mesh import Mesh
+from taichi_softras.rasterizer.settings import RasterizerSettings
 
 MARGIN = 1.08
 """Room round the mesh in a picture, as a factor of its radius."""

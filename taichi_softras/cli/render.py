@@ -9,6 +9,7 @@ import numpy as np
 import tyro
 from rich.progress import track
 
+from taichi_softras.arrays.options import check_integer, check_number
 from taichi_softras.cli.options import (
     PROGRESS_CONSOLE,
     Scene,
@@ -18,10 +19,8 @@ from taichi_softras.cli.options import (
     ViewOptions,
     make_scene,
 )
-from taichi_softras.lights import Light, Lighting
-from taichi_softras.mesh_files import read_mesh
-from taichi_softras.meshes import Mesh
-from taichi_softras.pictures import (
+from taichi_softras.files.mesh_files import read_mesh
+from taichi_softras.files.pictures import (
     ANIMATIONS,
     STILLS,
     check_picture_path,
@@ -29,9 +28,11 @@ from taichi_softras.pictures import (
     write_animation,
     write_picture,
 )
+from taichi_softras.lights.kinds import Light, Lighting
+from taichi_softras.meshes.mesh import Mesh
+from taichi_softras.rasterizer.settings import RasterizerSettings
+from taichi_softras.rasterizer.textures import UVTexture
 from taichi_softras.renderer import render, render_silhouette
-from taichi_softras.settings import RasterizerSettings, check_integer, check_number
-from taichi_softras.textures import UVTexture
 
 
 @dataclass(frozen=True, kw_only=True)

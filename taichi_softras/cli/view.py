@@ -9,12 +9,13 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from taichi_softras import primitives
+from taichi_softras.arrays.options import check_integer
 from taichi_softras.cli.options import Softness, SoftnessOptions, View, ViewOptions, mesh_radius
-from taichi_softras.mesh_files import read_mesh
-from taichi_softras.meshes import Mesh
-from taichi_softras.pictures import STILLS, check_picture_path, write_picture
-from taichi_softras.settings import RasterizerSettings, check_integer
+from taichi_softras.files.mesh_files import read_mesh
+from taichi_softras.files.pictures import STILLS, check_picture_path, write_picture
+from taichi_softras.meshes import primitives
+from taichi_softras.meshes.mesh import Mesh
+from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.viewer import Descent, Orbit, Scene, Session, ViewerState, open_window, serve
 from taichi_softras.viewer.panel import WIDTH as PANEL_WIDTH
 from taichi_softras.viewer.screen import Screen

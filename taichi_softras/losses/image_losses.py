@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
-from taichi_softras.bridges import dtype_of
-from taichi_softras.checks import check_array, check_sizes
-from taichi_softras.kernels.image_losses import (
+from taichi_softras.arrays.bridge import dtype_of
+from taichi_softras.arrays.broadcast import unshare
+from taichi_softras.arrays.checks import check_array, check_sizes
+from taichi_softras.arrays.operator import Array
+from taichi_softras.losses.kernels.image_losses import (
     iou_kernel,
     overlap_kernel,
     row_sum_kernel,
@@ -18,8 +20,6 @@ from taichi_softras.losses.sums import (
     measure,
     sum_items,
 )
-from taichi_softras.operators import Array
-from taichi_softras.sharing import unshare
 
 
 def silhouette_loss(alpha: Array, target: Array, *, reduction: Reduction = "mean") -> Array:

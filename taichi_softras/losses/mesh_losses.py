@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from taichi_softras.bridges import apply, dtype_of
-from taichi_softras.checks import check_array
-from taichi_softras.kernels.mesh_losses import (
+from taichi_softras.arrays.bridge import apply, dtype_of
+from taichi_softras.arrays.checks import check_array
+from taichi_softras.arrays.operator import Allocate, Array
+from taichi_softras.arrays.options import check_choice, check_number
+from taichi_softras.losses._laplacian import LaplacianOperator
+from taichi_softras.losses.kernels.mesh_losses import (
     color_difference_kernel,
     cotangent_kernel,
     edge_length_kernel,
@@ -21,9 +24,7 @@ from taichi_softras.losses.sums import (
     sum_items,
 )
 from taichi_softras.losses.topology import MeshTopology
-from taichi_softras.operators import Allocate, Array
-from taichi_softras.operators.incidence import Incidence, LaplacianOperator
-from taichi_softras.settings import check_choice, check_number
+from taichi_softras.meshes.incidence import Incidence
 
 LaplacianWeights = Literal["uniform", "cotangent"]
 """How much a neighbour counts in a Laplacian: as any other, or by the angles opposite the edge."""

@@ -7,9 +7,13 @@ import scipy
 import taichi as ti
 from numpy.typing import ArrayLike, NDArray
 
-from taichi_softras.bridges import apply, array_like, dtype_of, to_numpy
-from taichi_softras.checks import check_array, check_items, face_indices
-from taichi_softras.kernels.mesh_losses import point_distance_kernel
+from taichi_softras.arrays.bridge import apply, array_like, dtype_of, to_numpy
+from taichi_softras.arrays.broadcast import unshare
+from taichi_softras.arrays.checks import check_array, check_items, face_indices
+from taichi_softras.arrays.operator import Array
+from taichi_softras.arrays.options import check_integer
+from taichi_softras.arrays.sparse import SparseMatrix
+from taichi_softras.losses.kernels.mesh_losses import point_distance_kernel
 from taichi_softras.losses.sums import (
     Reduction,
     add_losses,
@@ -17,11 +21,7 @@ from taichi_softras.losses.sums import (
     mean_items,
     measure,
 )
-from taichi_softras.operators import Array
-from taichi_softras.operators.incidence import GatherOperator
-from taichi_softras.settings import check_integer
-from taichi_softras.sharing import unshare
-from taichi_softras.sparse import SparseMatrix
+from taichi_softras.meshes.incidence import GatherOperator
 
 
 def chamfer_distance(

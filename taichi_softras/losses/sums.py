@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 import taichi as ti
 
-from taichi_softras.bridges import apply, dtype_of
-from taichi_softras.checks import check_array
-from taichi_softras.kernels.sums import item_sum_kernels, weighted_kernel
-from taichi_softras.operators import Allocate, Array, KernelOperator, Shape
-from taichi_softras.runtime import LAUNCH_LOCK
-from taichi_softras.settings import check_choice
+from taichi_softras.arrays.bridge import apply, dtype_of
+from taichi_softras.arrays.checks import check_array
+from taichi_softras.arrays.operator import Allocate, Array, KernelOperator, Shape
+from taichi_softras.arrays.options import check_choice
+from taichi_softras.arrays.runtime import LAUNCH_LOCK
+from taichi_softras.losses.kernels.sums import item_sum_kernels, weighted_kernel
 
 PARTS_PER_ITEM = 64
 """Sums that the values of an item are first added up to, by as many threads."""

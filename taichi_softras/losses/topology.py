@@ -7,11 +7,11 @@ import numpy as np
 import taichi as ti
 from numpy.typing import ArrayLike, NDArray
 
-from taichi_softras.bridges import apply, array_like, dtype_of
-from taichi_softras.checks import check_array, face_indices
-from taichi_softras.edges import find_edges
-from taichi_softras.operators import Array
-from taichi_softras.operators.incidence import GatherOperator, Incidence
+from taichi_softras.arrays.bridge import apply, array_like, dtype_of
+from taichi_softras.arrays.checks import check_array, face_indices
+from taichi_softras.arrays.operator import Array
+from taichi_softras.meshes.edges import find_edges
+from taichi_softras.meshes.incidence import GatherOperator, Incidence
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from taichi_softras.settings import check_choice
+from taichi_softras.arrays.options import check_choice
 from taichi_softras.soft_renderer import functional as srf
 from taichi_softras.soft_renderer.functional.soft_rasterize import TEXTURE_TYPES
 from taichi_softras.soft_renderer.mesh import Mesh

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import taichi_softras as native
-from taichi_softras.checks import check_array
+from taichi_softras.arrays.checks import check_array
 
 
 class LaplacianLoss(nn.Module):

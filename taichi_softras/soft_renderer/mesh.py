@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 import taichi_softras as native
-from taichi_softras.checks import check_array, check_faces, check_items
-from taichi_softras.settings import check_choice
+from taichi_softras.arrays.checks import check_array, check_faces, check_items
+from taichi_softras.arrays.options import check_choice
 from taichi_softras.soft_renderer import functional as srf
 from taichi_softras.soft_renderer.functional.arguments import as_tensor
 from taichi_softras.soft_renderer.functional.soft_rasterize import TEXTURE_TYPES

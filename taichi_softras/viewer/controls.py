@@ -5,8 +5,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from taichi_softras.families import ALPHAS, COLORS, COVERAGES
-from taichi_softras.settings import CULL
+from taichi_softras.rasterizer.families import ALPHAS, COLORS, COVERAGES
+from taichi_softras.rasterizer.settings import CULL
 from taichi_softras.viewer.state import View, ViewerState
 
 

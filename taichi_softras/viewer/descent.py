@@ -7,8 +7,10 @@ import numpy as np
 import taichi as ti
 from PIL import Image
 
-from taichi_softras.bridges.taichi_bridge import from_numpy
-from taichi_softras.cameras import Camera, LookAtCamera, orbit_eyes
+from taichi_softras.arrays.taichi_bridge import from_numpy
+from taichi_softras.cameras.camera import Camera, LookAtCamera
+from taichi_softras.cameras.orbits import orbit_eyes
+from taichi_softras.fitting.optimizers import Adam
 from taichi_softras.losses import (
     add_to_loss,
     flattening_loss,
@@ -16,10 +18,9 @@ from taichi_softras.losses import (
     mesh_topology,
     silhouette_loss,
 )
-from taichi_softras.meshes import Mesh
-from taichi_softras.optimizers import Adam
+from taichi_softras.meshes.mesh import Mesh
+from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.renderer import render_silhouette
-from taichi_softras.settings import RasterizerSettings
 from taichi_softras.viewer.scene import Scene
 from taichi_softras.viewer.state import Orbit, ViewerState
 

@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from taichi_softras.inspection import PixelFragments, list_fragments
-from taichi_softras.pictures import to_bytes
+from taichi_softras.files.pictures import to_bytes
+from taichi_softras.rasterizer.inspection import PixelFragments, list_fragments
 from taichi_softras.viewer.descent import Descent
 from taichi_softras.viewer.overlays import ACCENT, CONTOUR, INK, Overlay
 from taichi_softras.viewer.scene import Scene, Shot

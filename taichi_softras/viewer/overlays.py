@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from taichi_softras.inspection import PixelFragments
+from taichi_softras.rasterizer.inspection import PixelFragments
 from taichi_softras.viewer.colormaps import colored
 from taichi_softras.viewer.views import Legend
 

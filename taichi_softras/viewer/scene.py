@@ -5,13 +5,15 @@ from functools import cached_property
 
 import numpy as np
 
-from taichi_softras.bridges.taichi_bridge import from_numpy
-from taichi_softras.cameras import project
-from taichi_softras.lights import Light, shade, vertex_normals
-from taichi_softras.meshes import Mesh
-from taichi_softras.operators import Array
-from taichi_softras.renderer import gather
-from taichi_softras.settings import RasterizerSettings
+from taichi_softras.arrays.operator import Array
+from taichi_softras.arrays.taichi_bridge import from_numpy
+from taichi_softras.cameras.projection import project
+from taichi_softras.lights.kinds import Light
+from taichi_softras.lights.shading import shade
+from taichi_softras.meshes.incidence import gather
+from taichi_softras.meshes.mesh import Mesh
+from taichi_softras.meshes.normals import vertex_normals
+from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.viewer.state import ViewerState
 
 MARGIN = 1.08

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from taichi_softras.pictures import write_animation, write_picture
-from taichi_softras.settings import check_integer
+from taichi_softras.arrays.options import check_integer
+from taichi_softras.files.pictures import write_animation, write_picture
 from taichi_softras.viewer.controls import Group, controls, get_value, with_value
 from taichi_softras.viewer.descent import Descent
 from taichi_softras.viewer.frame import draw_frame, inspect

@@ -6,8 +6,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from taichi_softras.cameras import LookAtCamera, orbit_eyes
-from taichi_softras.settings import RasterizerSettings, check_integer, check_number
+from taichi_softras.arrays.options import check_integer, check_number
+from taichi_softras.cameras.camera import LookAtCamera
+from taichi_softras.cameras.orbits import orbit_eyes
+from taichi_softras.rasterizer.settings import RasterizerSettings
 
 View = Literal[
     "color",

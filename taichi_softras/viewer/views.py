@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from taichi_softras.inspection import face_coverage, summarize_fragments
-from taichi_softras.pictures import composite
-from taichi_softras.rasterizer import rasterize, rasterize_silhouette
-from taichi_softras.settings import RasterizerSettings
+from taichi_softras.files.pictures import composite
+from taichi_softras.rasterizer.inspection import face_coverage, summarize_fragments
+from taichi_softras.rasterizer.rasterization import rasterize, rasterize_silhouette
+from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.viewer.colormaps import colored
 from taichi_softras.viewer.scene import Scene, Shot
 

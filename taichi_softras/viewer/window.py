@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import taichi as ti
 
-from taichi_softras.runtime import ensure_running
+from taichi_softras.arrays.runtime import ensure_running
 from taichi_softras.viewer.panel import WIDTH as PANEL_WIDTH
 from taichi_softras.viewer.screen import Button, Screen
 from taichi_softras.viewer.session import Session

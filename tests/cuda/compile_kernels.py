@@ -19,10 +19,11 @@ import taichi as ti
 from taichi.lang.kernel_impl import Kernel
 
 import taichi_softras as sr
-from taichi_softras.bridges import apply
+from taichi_softras.arrays.bridge import apply
+from taichi_softras.cameras.clipping import cut_faces
 from taichi_softras.cli.measure import count_fragments
-from taichi_softras.clipping import cut_faces
-from taichi_softras.operators.rasterize import Inputs, RasterizeOperator
+from taichi_softras.rasterizer._inputs import Inputs
+from taichi_softras.rasterizer._operator import RasterizeOperator
 
 DTYPES = {"float32": ti.f32, "float64": ti.f64}
 SETTINGS = sr.RasterizerSettings(height=4, width=4)
@@ -293,7 +294,7 @@ FAMILIES = {
 
 
 def package_kernels() -> dict[int, str]:
-    """Name the package's kernels by the numbers that Taichi gave them: "kernels.binning.fill"."""
+    """Name the package's kernels by the numbers that Taichi gave them."""
     return {
         kernel.kernel_counter: f"{module}.{kernel.func.__name__}"
         for kernel in gc.get_objects()

@@ -31,13 +31,13 @@ ARCHS = ("sm_80", "sm_86", "sm_90")
 COMPUTE_CAPABILITY = "80"  # PTX for one serves all later ones; Taichi 1.7 emits at most that of 86.
 
 HOT_KERNELS = (
-    "kernels.binning.fill",
-    "kernels.binning.find_boxes",
-    "kernels.binning.sort",
-    "kernels.face_gradient.sum_chunks",
-    "kernels.incidence.gather",
-    "kernels.incidence.gather_backward",
-    "kernels.rasterize.forward",
+    "rasterizer.kernels.tiles.fill",
+    "rasterizer.kernels.boxes.find_boxes",
+    "rasterizer.kernels.tiles.sort",
+    "rasterizer.kernels.face_gradient.sum_chunks",
+    "meshes.kernels.incidence.gather",
+    "meshes.kernels.incidence.gather_backward",
+    "rasterizer.kernels.draw.forward",
 )
 """Kernels that do the work of a step: per pixel, per face, or per corner."""
 
@@ -58,7 +58,7 @@ class Module:
     """PTX of one compiled kernel, or of Taichi's own runtime."""
 
     path: Path
-    kernel: str | None  # "kernels.rasterize.forward"; None if it isn't the package's
+    kernel: str | None  # "rasterizer.kernels.draw.forward"; None if it isn't the package's
     is_gradient: bool
     made_by: tuple[str, str]  # the type and name of the first call that needed it
 

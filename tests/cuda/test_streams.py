@@ -14,8 +14,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import taichi_softras as sr
-from taichi_softras import runtime
-from taichi_softras.bridges import torch_bridge
+from taichi_softras.arrays import runtime, torch_bridge
 
 CUDA = torch.device("cuda", 0)
 SETTINGS = sr.RasterizerSettings(height=9, width=12, sigma=1e-2, gamma=1e-1, near=0.5, far=5.0)

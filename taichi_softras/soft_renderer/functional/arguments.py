@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from taichi_softras.runtime import is_running, on_gpu
+from taichi_softras.arrays.runtime import is_running, on_gpu
 
 
 def as_tensor(value: Any, dtype: torch.dtype) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import taichi_softras as native
-from taichi_softras.checks import check_array, check_items
+from taichi_softras.arrays.checks import check_array, check_items
 from taichi_softras.soft_renderer.functional.arguments import as_rows
 
 FARTHEST_PIXEL = 2.0**17

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from taichi_softras.checks import check_array
+from taichi_softras.arrays.checks import check_array
 from taichi_softras.soft_renderer.functional.arguments import as_rows
 
 

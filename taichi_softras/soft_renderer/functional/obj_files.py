@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import taichi_softras as native
-from taichi_softras.materials import Wrap
-from taichi_softras.mesh_parts import FileMesh
-from taichi_softras.obj_reader import read_obj
-from taichi_softras.settings import check_choice, check_integer
+from taichi_softras.arrays.options import check_choice, check_integer
+from taichi_softras.files._file_mesh import FileMesh
+from taichi_softras.files._obj_reader import read_obj
+from taichi_softras.meshes.materials import Wrap
 from taichi_softras.soft_renderer.functional.arguments import as_tensor
 from taichi_softras.soft_renderer.functional.soft_rasterize import TEXTURE_TYPES
 

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 
 import taichi_softras as native
-from taichi_softras.settings import check_choice
+from taichi_softras.arrays.options import check_choice
 
 DISTANCES = ("hard", "euclidean", "barycentric")
 COLOR_AGGREGATIONS = ("hard", "softmax")

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from taichi_softras.checks import check_array
-from taichi_softras.settings import check_integer
-from taichi_softras.voxels import fill_enclosed
+from taichi_softras.arrays.checks import check_array
+from taichi_softras.arrays.options import check_integer
+from taichi_softras.meshes.voxels import fill_enclosed
 
 
 def voxelization(faces: Tensor, size: int, normalize: bool = False) -> Tensor:

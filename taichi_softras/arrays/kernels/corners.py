@@ -1,0 +1,83 @@
+"""Arrays put together and averaged, as differentiable kernels."""
+
+import functools
+
+import taichi as ti
+
+from taichi_softras.arrays.kernels.arithmetic import inverse
+
+
+@functools.cache
+def columns_kernel(dtype):
+    """Build the kernel that copies an array into some of the last columns of another."""
+    array4 = ti.types.ndarray(dtype=dtype, ndim=4)
+
+    @ti.kernel
+    def copy_columns(
+        values: array4,  # (B or 1, F or 1, N, K), in
+        first: ti.i32,
+        result: array4,  # (B, F, N, L), accumulated from column ``first`` on
+    ):
+        """Copy, items and faces that are shared to all."""
+        for b, f, k, c in ti.ndrange(
+            result.shape[0], result.shape[1], result.shape[2], values.shape[3]
+        ):
+            result[b, f, k, first + c] += values[
+                ti.min(b, values.shape[0] - 1), ti.min(f, values.shape[1] - 1), k, c
+            ]
+
+    return copy_columns
+
+
+@functools.cache
+def column_kernel(dtype):
+    """Build the kernel that copies one number of each corner."""
+    array4 = ti.types.ndarray(dtype=dtype, ndim=4)
+
+    @ti.kernel
+    def copy_column(
+        values: array4,  # (B, F, 3, K), in
+        column: ti.i32,
+        result: array4,  # (B, F, 3, 1), accumulated
+    ):
+        """Copy."""
+        for b, f, k in ti.ndrange(result.shape[0], result.shape[1], result.shape[2]):
+            result[b, f, k, 0] += values[b, f, k, column]
+
+    return copy_column
+
+
+@functools.cache
+def spread_faces_kernel(dtype):
+    """Build the kernel that copies what faces have to their corners."""
+
+    @ti.kernel
+    def spread_faces(
+        values: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, F, K), in
+        result: ti.types.ndarray(dtype=dtype, ndim=4),  # (B, F, 3, K), accumulated
+    ):
+        """Copy."""
+        for b, f, c in ti.ndrange(values.shape[0], values.shape[1], values.shape[2]):
+            for k in ti.static(range(3)):
+                result[b, f, k, c] += values[b, f, c]
+
+    return spread_faces
+
+
+@functools.cache
+def spread_means_kernel(dtype):
+    """Build the kernel that gives all corners of a face the mean of what they have."""
+    array4 = ti.types.ndarray(dtype=dtype, ndim=4)
+
+    @ti.kernel
+    def spread_means(
+        values: array4,  # (B, F, 3, K), in
+        result: array4,  # (B, F, 3, K), accumulated
+    ):
+        """Average."""
+        for b, f, c in ti.ndrange(values.shape[0], values.shape[1], values.shape[3]):
+            total = values[b, f, 0, c] + values[b, f, 1, c] + values[b, f, 2, c]
+            for k in ti.static(range(3)):
+                result[b, f, k, c] += total * inverse(ti.cast(3, dtype), dtype)
+
+    return spread_means

@@ -1,0 +1,19 @@
+"""Prefix sums of integers in an array of either framework."""
+
+import taichi as ti
+
+from taichi_softras.arrays.kernels.scan import NUM_CHUNKS, exclusive_scan
+from taichi_softras.arrays.operator import Allocate, Array
+
+LARGEST_INT32 = 2**31 - 1
+
+
+def prefix_sum(counts: Array, allocate: Allocate) -> tuple[Array, int]:
+    """Sum counts (N,) up to each.
+
+    Returns:
+        The sums before each count, and that of all, (N + 1,); and that of all as a number, which
+        may be more than the array's 32 bits hold.
+    """
+    starts = allocate((counts.shape[0] + 1,), ti.i32, clear=False)
+    return starts, exclusive_scan(counts, allocate((NUM_CHUNKS,), ti.i64, clear=False), starts)

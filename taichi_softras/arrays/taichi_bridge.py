@@ -1,0 +1,115 @@
+"""Operators on Taichi ndarrays, recorded by ``ti.ad.Tape``."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import taichi as ti
+from taichi.lang import impl
+from taichi.lang.matrix import VectorNdarray, VectorType
+
+from taichi_softras.arrays.operator import Allocate, Array, Operator, Shape
+from taichi_softras.arrays.runtime import LAUNCH_LOCK, ensure_running
+
+NUMPY_DTYPE = {ti.f32: np.float32, ti.f64: np.float64, ti.i32: np.int32, ti.i64: np.int64}
+
+
+@dataclass
+class _Call:
+    """One use of an operator, from its inputs to what its gradient needs."""
+
+    operator: Operator
+    inputs: Sequence[Array]
+    outputs: tuple[Array, ...] = ()
+    saved: tuple[Array, ...] = ()
+
+
+class _Vectors(VectorNdarray):  # type: ignore[misc]
+    """An ndarray of vectors that gives its memory back: in Taichi 1.7 only those of numbers do."""
+
+    def __del__(self) -> None:
+        runtime = impl.get_runtime() if impl is not None else None  # None when Python ends
+        if runtime is not None and runtime.prog is not None:
+            runtime.prog.delete_ndarray(self.arr)
+
+
+def allocate(
+    shape: Shape, dtype: Any, *, grad: float | None = None, clear: bool = True
+) -> ti.Ndarray:
+    """See `arrays.operator.Allocate`; Taichi clears all of its arrays."""
+    if isinstance(dtype, VectorType):
+        return _Vectors(dtype.n, dtype.dtype, shape)
+    array = ti.ndarray(dtype, shape, needs_grad=grad is not None)
+    if grad:
+        array.grad.fill(grad)
+    return array
+
+
+def from_numpy(numbers: np.ndarray, *, needs_grad: bool = False) -> ti.Ndarray:
+    """Copy a NumPy array of 32- or 64-bit numbers into a Taichi ndarray.
+
+    Args:
+        numbers: What to copy.
+        needs_grad: Whether the ndarray has a gradient, which is zero at first.
+    """
+    ensure_running()
+    dtype = next(t for t, d in NUMPY_DTYPE.items() if numbers.dtype == d)
+    with LAUNCH_LOCK:
+        array = ti.ndarray(dtype, numbers.shape, needs_grad=needs_grad)
+        if numbers.size:
+            array.from_numpy(np.ascontiguousarray(numbers))
+    return array
+
+
+def to_numpy(array: ti.Ndarray) -> np.ndarray:
+    """Copy an ndarray to the host, without a word of it on the tape that may be recording."""
+    copies: list[np.ndarray] = []
+    unrecorded(lambda: copies.append(array.to_numpy()))
+    return copies[0]
+
+
+@ti.ad.no_grad  # type: ignore[untyped-decorator]
+def unrecorded(function: Callable[[], None]) -> None:
+    """Call a function whose kernels no tape is to differentiate."""
+    with LAUNCH_LOCK:
+        function()
+
+
+def apply(operator: Operator, inputs: Sequence[Array]) -> tuple[Array, ...]:
+    """Run an operator on ndarrays; its outputs have gradients if any input has one."""
+    call = _Call(operator, inputs)
+    _run(call)
+    return call.outputs
+
+
+def run(function: Callable[[Sequence[Array], Allocate], Any], inputs: Sequence[Array]) -> Any:
+    """See `arrays.bridge.run`."""
+    results: list[Any] = []
+    _run_unrecorded(function, inputs, results)
+    return results[0]
+
+
+@ti.ad.no_grad  # type: ignore[untyped-decorator]
+def _run_unrecorded(
+    function: Callable[[Sequence[Array], Allocate], Any], inputs: Sequence[Array], results: Any
+) -> None:
+    with LAUNCH_LOCK:
+        results.append(function(inputs, allocate))
+
+
+@ti.ad.grad_replaced  # type: ignore[untyped-decorator]
+def _run(call: _Call) -> None:
+    needs_grad = any(x.grad is not None for x in call.inputs)
+    with LAUNCH_LOCK:
+        call.outputs, call.saved = call.operator.forward(call.inputs, allocate)
+        if needs_grad:
+            for output in call.outputs:
+                output._set_grad(allocate(output.shape, output.dtype))
+
+
+@ti.ad.grad_for(_run)  # type: ignore[untyped-decorator]
+def _run_backward(call: _Call) -> None:
+    if any(x.grad is not None for x in call.inputs):
+        with LAUNCH_LOCK:
+            call.operator.backward(call.inputs, call.outputs, call.saved, allocate)

@@ -1,0 +1,169 @@
+"""Operators on PyTorch tensors, as part of autograd's graph. Memory and streams, no maths.
+
+Tensors are handed to Taichi without a copy. They are detached first, because Taichi would
+allocate a ``.grad`` on any argument that requires one.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import taichi as ti
+import torch
+from taichi.lang.matrix import VectorType
+from torch.autograd.function import once_differentiable
+
+from taichi_softras.arrays.operator import Allocate, Array, Operator, Shape
+from taichi_softras.arrays.runtime import LAUNCH_LOCK
+
+TAICHI_DTYPE = {
+    torch.float32: ti.f32,
+    torch.float64: ti.f64,
+    torch.int32: ti.i32,
+    torch.int64: ti.i64,
+}
+_TORCH_DTYPE = {taichi: dtype for dtype, taichi in TAICHI_DTYPE.items()}
+
+
+def check_device(tensor: torch.Tensor) -> str:
+    """Name the kind of device of a tensor.
+
+    Raises:
+        ValueError: If Taichi can't use that device: it has the CPU, and the first CUDA device.
+    """
+    device = tensor.device
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"tensors must be on cpu or cuda, got {device}")
+    if device.type == "cuda" and device.index not in (None, 0):
+        raise ValueError(
+            f"tensors must be on cuda:0, got {device}: Taichi uses the first CUDA device only; "
+            "choose another with CUDA_VISIBLE_DEVICES, one process for each"
+        )
+    return device.type
+
+
+def wants_grad(tensor: torch.Tensor) -> bool:
+    """See `arrays.bridge.wants_grad`."""
+    return tensor.requires_grad and torch.is_grad_enabled()
+
+
+def from_numpy(
+    numbers: np.ndarray, device: str | torch.device, dtype: torch.dtype | None = None
+) -> torch.Tensor:
+    """Copy a NumPy array to a device; of its own type if ``dtype`` is None."""
+    # Reshaped, because a first dimension that was indexed by None has a stride of 0, at which
+    # PyTorch warns when it comes to gradients.
+    return torch.tensor(numbers, device=device, dtype=dtype).reshape(-1).reshape(numbers.shape)
+
+
+def apply(operator: Operator, inputs: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+    """Run an operator on tensors, which are on one device."""
+    outputs: tuple[torch.Tensor, ...] = _OperatorFunction.apply(operator, *inputs)  # type: ignore[no-untyped-call]
+    return outputs
+
+
+def run(
+    function: Callable[[Sequence[Array], Allocate], Any], inputs: Sequence[torch.Tensor]
+) -> Any:
+    """See `arrays.bridge.run`."""
+    device = inputs[0].device
+    arrays = [x.detach().contiguous() for x in inputs]
+    with _launching(device):
+        return function(arrays, _allocate_on(device))
+
+
+class _OperatorFunction(torch.autograd.Function):
+    """Makes any operator a node of autograd's graph."""
+
+    @staticmethod
+    def forward(ctx: Any, operator: Operator, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Run, and keep what the gradient needs."""
+        arrays = [x.detach().contiguous() for x in inputs]
+        with _launching(inputs[0].device):
+            outputs, saved = operator.forward(arrays, _allocate_on(inputs[0].device))
+        ctx.operator = operator
+        ctx.sizes = len(inputs), len(outputs)
+        # The inputs themselves, not the contiguous copies: PyTorch then notices if the caller
+        # writes to one of them before the backward pass.
+        ctx.save_for_backward(*inputs, *outputs, *saved)
+        return tuple(outputs)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """Return the gradients of the inputs that need one."""
+        num_inputs, num_outputs = ctx.sizes
+        tensors = ctx.saved_tensors
+        inputs = [
+            _leaf(x, torch.zeros_like(x, memory_format=torch.contiguous_format) if needed else None)
+            for x, needed in zip(tensors[:num_inputs], ctx.needs_input_grad[1:])
+        ]
+        outputs = [
+            _leaf(x, grad)
+            for x, grad in zip(tensors[num_inputs : num_inputs + num_outputs], grad_outputs)
+        ]
+        saved = [x.detach() for x in tensors[num_inputs + num_outputs :]]
+        device = inputs[0].device
+        with _launching(device):
+            ctx.operator.backward(inputs, outputs, saved, _allocate_on(device))
+        return None, *(x.grad for x in inputs)
+
+
+def _leaf(tensor: torch.Tensor, grad: torch.Tensor | None) -> torch.Tensor:
+    """Make a private alias of a tensor that carries a gradient of ours, for a kernel to see."""
+    leaf = tensor.detach().contiguous()
+    if grad is not None:
+        leaf.requires_grad_()
+        leaf.grad = grad.detach().contiguous()
+    return leaf
+
+
+def _allocate_on(device: torch.device) -> Allocate:
+    """Make an `arrays.operator.Allocate` for a device."""
+
+    def allocate(
+        shape: Shape, dtype: Any, *, grad: float | None = None, clear: bool = True
+    ) -> torch.Tensor:
+        # The memory belongs to the current stream, but is cleared on the one that the kernels run
+        # on: they, and whoever is next given memory that has been freed, then come in order.
+        if isinstance(dtype, VectorType):
+            shape, dtype = (*shape, dtype.n), dtype.dtype
+        tensor = torch.empty(shape, dtype=_TORCH_DTYPE[dtype], device=device)
+        if grad is not None:
+            tensor.requires_grad_()
+            tensor.grad = torch.empty_like(tensor)
+        with _on_default_stream(device), torch.no_grad():
+            if clear:
+                tensor.zero_()
+            if grad is not None and tensor.grad is not None:
+                tensor.grad.fill_(grad)
+        return tensor
+
+    return allocate
+
+
+@contextlib.contextmanager
+def _launching(device: torch.device) -> Iterator[None]:
+    """Hold the launch lock, and keep Taichi's kernels in order with PyTorch's.
+
+    Taichi launches on CUDA's default stream. On PyTorch's default stream, which is the same one,
+    order comes of itself; a side stream is waited for before, and Taichi's kernels after.
+    """
+    stream = torch.cuda.current_stream(device) if device.type == "cuda" else None
+    on_side_stream = stream is not None and stream != torch.cuda.default_stream(device)
+    with LAUNCH_LOCK:
+        if stream is not None and on_side_stream:
+            stream.synchronize()
+        try:
+            yield
+        finally:
+            if on_side_stream:
+                ti.sync()
+
+
+def _on_default_stream(device: torch.device) -> contextlib.AbstractContextManager[None]:
+    """Have PyTorch run what follows on the stream that Taichi uses."""
+    if device.type != "cuda":
+        return contextlib.nullcontext()
+    return torch.cuda.stream(torch.cuda.default_stream(device))

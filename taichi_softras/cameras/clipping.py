@@ -1,0 +1,172 @@
+"""Clipping at the near plane: what is left of faces that reach behind it.
+
+The rasterizer leaves out a face with a corner that is not in front of the camera, as its projection
+means nothing. Cut at the near plane first, in the view frame, the part in front can be drawn.
+"""
+
+from dataclasses import dataclass
+
+from taichi_softras.arrays.bridge import apply, dtype_of, run
+from taichi_softras.arrays.checks import check_array, check_sizes
+from taichi_softras.arrays.operator import Array, KernelOperator
+from taichi_softras.arrays.options import check_number
+from taichi_softras.cameras._clip_plan import plan_clipping
+from taichi_softras.cameras.kernels.clipping import (
+    clip_attributes_kernel,
+    clip_kernel,
+    finite_faces_kernel,
+    nearer_kernel,
+    plan_kernels,
+)
+
+PLANE_MARGIN = 2.0**-16
+"""How much farther than the near plane faces are cut, relative to its depth.
+
+The rasterizer leaves out what is nearer than the near plane; so that rounding, of float32 too, does
+not take cut corners there, they are beyond it.
+"""
+
+
+@dataclass(frozen=True)
+class ClippedFaces:
+    """Faces after clipping: E more than before, the most that any item needs.
+
+    Attributes:
+        points: Corners in the view frame, (B, F + E, 3, 3). The first F places are those of the
+            faces that came; in the others are second parts of faces that were cut into two. An
+            empty place has its corners at 0, in the plane of the camera, where nothing is drawn.
+        num_faces: F, how many faces came.
+        source: The face that each is part of, (B, F + E) int32; 0 in the empty places at the end.
+            None if no face was changed: ``points`` is then the very array that came.
+        weights: Barycentric coordinates of the corners (third dimension) in the source face (the
+            last one), (B, F + E, 3, 3); 0 in empty places. None if no face was changed.
+    """
+
+    points: Array
+    num_faces: int
+    source: Array | None = None
+    weights: Array | None = None
+
+
+def clip_faces(face_points: Array, near: float) -> ClippedFaces:
+    """Cut faces off at the near plane.
+
+    A face with a corner nearer than ``near`` becomes one triangle if one corner remains, two if
+    two do, and empty if none does. All others stay as they are, in their places, and so do faces
+    with a corner that is not finite, which the rasterizer leaves out. Winding is kept, and corners
+    that remain keep their places in the face.
+
+    If there is no such face, which is found out by one launch of a kernel, nothing is copied.
+
+    Args:
+        face_points: (B, F, 3, 3), corners in the view frame: x right, y up, z forward.
+        near: Depth of the near plane, above 0. Cuts are a little beyond it, at
+            ``near * (1 + 2^-16)``, so that the rasterizer does not leave them out for rounding.
+
+    Returns:
+        The faces, and what `clip_attributes` needs. Gradients flow through the points and the
+        weights to ``face_points``.
+
+    Raises:
+        TypeError: If the array is of the wrong kind or type, or ``near`` no number.
+        ValueError: If its shape is another, or ``near`` is not above 0.
+
+    Source:
+        Sutherland and Hodgman, "Reentrant polygon clipping", CACM 1974, for one plane.
+    """
+    if count_clipped(face_points, near) == 0:
+        return ClippedFaces(face_points, face_points.shape[1])
+    return cut_faces(face_points, near)
+
+
+def cut_faces(face_points: Array, near: float) -> ClippedFaces:
+    """Do as `clip_faces`, whether or not there is a face to change; arguments are not checked."""
+    dtype, plane = dtype_of(face_points), near * (1 + PLANE_MARGIN)
+    source, pieces = run(
+        lambda inputs, allocate: plan_clipping(inputs[0], dtype, near, plane, allocate),
+        (face_points,),
+    )
+    shape = (*source.shape, 3, 3)
+    operator = KernelOperator(clip_kernel(dtype), dtype, (shape, shape), (plane,))
+    points, weights = apply(operator, (face_points, source, pieces))
+    return ClippedFaces(points, face_points.shape[1], source, weights)
+
+
+def clip_attributes(attributes: Array, clipped: ClippedFaces) -> Array:
+    """Give faces that were clipped what belongs to their corners, interpolated in 3D.
+
+    Args:
+        attributes: (B or 1, F, 3, K), of the corners before clipping: colours, say.
+        clipped: The result of `clip_faces`.
+
+    Returns:
+        (B, F + E, 3, K); or ``attributes`` themselves, if no face was changed. A face with an
+        attribute that is not finite keeps its own, and the rasterizer leaves it out. Gradients
+        flow to the attributes, and through the weights to the points.
+
+    Raises:
+        TypeError: If the array is of the wrong kind or type.
+        ValueError: If its shape does not fit.
+    """
+    num_items, num_faces = clipped.points.shape[0], clipped.num_faces
+    dtype = dtype_of(clipped.points)
+    check_array("attributes", attributes, ("B or 1", num_faces, 3, "K"), dtype)
+    check_sizes("attributes", attributes, (num_items, *attributes.shape[1:]))
+    if clipped.source is None:
+        return attributes
+    shape = (*clipped.source.shape, *attributes.shape[2:])
+    operator = KernelOperator(
+        clip_attributes_kernel(dtype),
+        dtype,
+        (shape,),
+        mask_kernel=finite_faces_kernel(dtype),
+        mask_shape=tuple(attributes.shape[:2]),
+    )
+    (result,) = apply(operator, (attributes, clipped.source, clipped.weights))
+    return result
+
+
+def count_clipped(face_points: Array, near: float) -> int:
+    """Count the faces that `clip_faces` would change: those with a corner nearer than ``near``.
+
+    Faces wholly behind are among them, those with a corner that is not finite are not. It takes
+    one launch of a kernel, and on a GPU waits for it.
+
+    Args:
+        face_points: (B, F, 3, 3), corners in the view frame.
+        near: Depth of the near plane, above 0.
+
+    Raises:
+        TypeError: If the array is of the wrong kind or type, or ``near`` no number.
+        ValueError: If its shape is another, or ``near`` is not above 0.
+    """
+    check_array("face_points", face_points, ("B", "F", 3, 3))
+    check_number("near", near)
+    if near <= 0:
+        raise ValueError(f"near must be above 0, got {near}")
+    if 0 in face_points.shape:
+        return 0
+    kernel = plan_kernels(dtype_of(face_points)).count_touched
+    count: int = run(lambda inputs, _: kernel(*inputs, near), (face_points,))
+    return count
+
+
+def count_nearer(points: Array, near: float) -> int:
+    """Count points nearer than the near plane: if there are none, `clip_faces` has nothing to do.
+
+    It takes one launch of a kernel, and on a GPU waits for it.
+
+    Args:
+        points: (B, V, 3), vertices in the view frame.
+        near: Depth of the near plane.
+
+    Raises:
+        TypeError: If the array is of the wrong kind or type.
+        ValueError: If its shape is another.
+    """
+    check_array("points", points, ("B", "V", 3))
+    if 0 in points.shape:
+        return 0
+    kernel = nearer_kernel(dtype_of(points))
+    count: int = run(lambda inputs, _: kernel(*inputs, near), (points,))
+    return count

@@ -1,0 +1,101 @@
+"""The vertex stage: world to view to NDC, and normals.
+
+Every kernel here adds to outputs that start as zeros, and is differentiated by Taichi, but for
+`finite_kernel`. Vertices that are not finite take no part: in the view frame they stay as they are,
+in NDC they are zero, at the depth of the camera itself, so that the rasterizer leaves their faces
+out, and no gradient meets a NaN.
+
+Where a kernel says "points" they are vertices, (B, V, 3), or corners of faces, (B, F, 3, 3), whose
+corner ``k`` of face ``f`` is point ``3 f + k``. What all points of an item share may come in a copy
+for each: see `sharing`.
+"""
+
+import functools
+
+import taichi as ti
+
+from taichi_softras.arrays.kernels.broadcast import copy_of
+from taichi_softras.arrays.kernels.points import add_to_point, is_marked, point_of
+
+SMALLEST_DEPTH = 2.0**-40
+"""Depth under which a corner counts as in the plane of the camera."""
+
+SMALLEST_W = 2.0**-40
+"""Homogeneous coordinate under which a vertex counts as in the plane of the camera."""
+
+
+@ti.func
+def row_dot(matrix: ti.template(), b, row, point):
+    """Multiply a row of a 4 x 4 matrix with a homogeneous point."""
+    b_matrix = ti.min(b, matrix.shape[0] - 1)
+    return (
+        matrix[b_matrix, row, 0] * point[0]
+        + matrix[b_matrix, row, 1] * point[1]
+        + matrix[b_matrix, row, 2] * point[2]
+        + matrix[b_matrix, row, 3] * point[3]
+    )
+
+
+@ti.func
+def homogeneous(vector, w: ti.template(), dtype: ti.template()):
+    """Append what a 4 x 4 matrix multiplies with its translation: 1 to points, 0 to directions."""
+    return ti.Vector([vector[0], vector[1], vector[2], ti.cast(w, dtype)])
+
+
+@functools.cache
+def to_view_kernel(dtype, w=1):
+    """Build the kernel that takes vertices, or directions if w is 0, to the view frame."""
+    array3 = ti.types.ndarray(dtype=dtype, ndim=3)
+
+    @ti.kernel
+    def to_view(
+        vertices: array3,  # (B or 1, V, 3) world, in
+        view: array3,  # (B or 1 or B * V, 4, 4) world to view, in; its last row is not used
+        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, V), in
+        points: array3,  # (B, V, 3) view, accumulated
+    ):
+        """Move vertices; one that is not finite stays as it is, for what follows to see."""
+        for b, v in ti.ndrange(points.shape[0], points.shape[1]):
+            world = point_of(vertices, b, v)
+            if is_marked(finite, b, v):
+                point = homogeneous(world, w, dtype)
+                b_view = copy_of(view, b, points.shape[0], v)
+                for c in ti.static(range(3)):
+                    points[b, v, c] += row_dot(view, b_view, c, point)
+            else:
+                add_to_point(points, b, v, world)
+
+    return to_view
+
+
+@functools.cache
+def to_ndc_kernel(dtype):
+    """Build the kernel that takes points from the view frame to NDC."""
+    points_type = ti.types.ndarray(dtype=dtype)
+
+    @ti.kernel
+    def to_ndc(
+        points: points_type,  # (B or 1, V, 3) or (B or 1, F, 3, 3) view, in
+        projection: ti.types.ndarray(dtype=dtype, ndim=3),  # (B or 1 or B * points, 4, 4), in
+        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, V) or (B or 1, F * 3), in
+        num_points: ti.i32,
+        ndc: points_type,  # (B, V, 3) or (B, F, 3, 3) NDC x y, depth, accumulated
+    ):
+        """Project points: x and y are divided by w, the third coordinate is still the depth.
+
+        The third row of the projection, from the view frame to clip coordinates, is not used.
+        """
+        for b, v in ti.ndrange(ndc.shape[0], num_points):
+            if is_marked(finite, b, v):
+                seen = homogeneous(point_of(points, b, v), 1, dtype)
+                b_lens = copy_of(projection, b, ndc.shape[0], v)
+                w = row_dot(projection, b_lens, 3, seen)
+                # Where w is 0 the depth is too, and the face is not drawn; what matters is that
+                # neither it nor its gradient is divided by 0.
+                smallest = ti.cast(SMALLEST_W, dtype)
+                w = ti.select(ti.abs(w) < smallest, smallest, w)
+                x = row_dot(projection, b_lens, 0, seen) / w
+                y = row_dot(projection, b_lens, 1, seen) / w
+                add_to_point(ndc, b, v, ti.Vector([x, y, seen[2]]))
+
+    return to_ndc

@@ -1,0 +1,91 @@
+"""Cameras on spheres round the origin."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from taichi_softras.arrays.bridge import apply, array_like, dtype_of, is_array
+from taichi_softras.arrays.broadcast import unshare
+from taichi_softras.arrays.checks import check_array, check_items
+from taichi_softras.arrays.operator import KernelOperator
+from taichi_softras.cameras._attributes import as_numbers
+from taichi_softras.cameras.kernels.poses import (
+    orbit_kernel,
+)
+
+
+def orbit_eyes(distance: Any, elevation_degrees: Any, azimuth_degrees: Any) -> Any:
+    """Place cameras round the origin, anywhere on spheres.
+
+    Args:
+        distance: From the origin.
+        elevation_degrees: Above the plane of x and z. Beyond 90 it goes on over the pole.
+        azimuth_degrees: Round the y axis: 0 is on the z axis, 90 on the x axis.
+
+    Each is a number, several, or an array (B or 1,), which may carry a gradient.
+
+    Returns:
+        (B, 3), in the world; a right-handed one, with y up. An array if one was given, else of
+        NumPy.
+
+    Raises:
+        TypeError: If arrays are of several kinds or types.
+        ValueError: If numbers are not finite, or if shapes don't fit.
+
+    Example:
+        >>> orbit_eyes(2.0, 0.0, [0.0, 90.0]).round(6).tolist()
+        [[0.0, 0.0, 2.0], [2.0, 0.0, 0.0]]
+    """
+    return _orbit(distance, elevation_degrees, azimuth_degrees, added_degrees=0.0)
+
+
+def orbit_ups(elevation_degrees: Any, azimuth_degrees: Any) -> Any:
+    """Give cameras of `orbit_eyes` that look at the origin their up direction.
+
+    It is the way in which the elevation grows: at right angles to the line of sight everywhere, at
+    the poles too, where the y axis can't serve.
+
+    Args:
+        elevation_degrees: As `orbit_eyes` takes it.
+        azimuth_degrees: Likewise.
+
+    Returns:
+        (B, 3), of length 1.
+
+    Example:
+        >>> eye, up = orbit_eyes(2.0, 90.0, 0.0), orbit_ups(90.0, 0.0)
+        >>> LookAtCamera(eye, up=up).eye.round(6).tolist()  # from straight above
+        [[0.0, 2.0, 0.0]]
+    """
+    return _orbit(1.0, elevation_degrees, azimuth_degrees, added_degrees=90.0)
+
+
+def _orbit(
+    distance: Any, elevation_degrees: Any, azimuth_degrees: Any, added_degrees: float
+) -> Any:
+    values = {
+        "distance": distance,
+        "elevation_degrees": elevation_degrees,
+        "azimuth_degrees": azimuth_degrees,
+    }
+    values = {
+        name: value if is_array(value) else as_numbers(name, value, ())
+        for name, value in values.items()
+    }
+    like = next(filter(is_array, values.values()), None)
+    if like is None:
+        distances, elevations, azimuths = np.broadcast_arrays(*values.values())
+        elevations, azimuths = np.radians(elevations + added_degrees), np.radians(azimuths)
+        flat = np.cos(elevations)
+        places = [flat * np.sin(azimuths), np.sin(elevations), flat * np.cos(azimuths)]
+        return distances[:, None] * np.stack(places, axis=1)
+    dtype = dtype_of(like)
+    arrays = {name: array_like(value, like) for name, value in values.items()}
+    for name, array in arrays.items():
+        check_array(name, array, ("B or 1",), dtype)
+    constants = (added_degrees, math.pi / 180)
+    num_items = check_items(**arrays)
+    operator = KernelOperator(orbit_kernel(dtype), dtype, ((num_items, 3),), constants)
+    (eyes,) = apply(operator, [unshare(array, num_items) for array in arrays.values()])
+    return eyes

@@ -1,0 +1,134 @@
+"""Poses: from the world to the view frame of a camera."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from taichi_softras.arrays.bridge import dtype_of, is_array
+from taichi_softras.arrays.operator import Array
+from taichi_softras.cameras._attributes import attribute_arrays, keep_numbers, make_matrices
+from taichi_softras.cameras.kernels.poses import extrinsics_kernel, look_kernel
+
+LARGEST_ROTATION_ERROR = 1e-3
+"""How far rows of a rotation given as numbers may be from orthonormal: files round them."""
+
+
+class Pose(Protocol):
+    """Where cameras are, and how they are turned."""
+
+    def view_matrix(self, like: Array) -> Array:
+        """Make the matrices from the world to the view frame, (B or 1, 4, 4).
+
+        Args:
+            like: An array of the framework, device and floating-point type wanted.
+        """
+
+
+@dataclass(frozen=True)
+class LookAt:
+    """Poses of cameras that look at a point.
+
+    Attributes:
+        eye: Where the camera is, in the world, (B or 1, 3).
+        at: What it looks at, (B or 1, 3). Not where ``eye`` is.
+        up: The direction that is up in the image, (B or 1, 3). Not parallel to the line of sight.
+
+    Raises:
+        ValueError: If plain numbers are not finite, or break a rule above.
+
+    Source:
+        The rotation of ``gluLookAt``, with z forward instead of backward. SoftRas's ``look_at``
+        takes worlds as left-handed, so that its images of right-handed ones are mirrored.
+    """
+
+    eye: Any
+    at: Any = (0.0, 0.0, 0.0)
+    up: Any = (0.0, 1.0, 0.0)
+
+    def __post_init__(self) -> None:
+        keep_numbers(self, eye=(3,), at=(3,), up=(3,))
+        eye, at, up = self.eye, self.at, self.up
+        if not any(map(is_array, (eye, at, up))) and not _span_a_plane(at - eye, up):
+            raise ValueError(
+                "eye and at must differ, and up must not be parallel to the line between them, "
+                f"got eye={eye.tolist()}, at={at.tolist()}, up={up.tolist()}"
+            )
+
+    def view_matrix(self, like: Array) -> Array:
+        """See `Pose.view_matrix`."""
+        arrays = attribute_arrays(self, like, eye=(3,), at=(3,), up=(3,))
+        return make_matrices(look_kernel(dtype_of(like), at_point=True), arrays, like)
+
+
+@dataclass(frozen=True)
+class Look:
+    """Poses of cameras that look in a direction.
+
+    Attributes:
+        eye: Where the camera is, in the world, (B or 1, 3).
+        direction: Where it looks, (B or 1, 3), of any length but 0.
+        up: The direction that is up in the image, (B or 1, 3). Not parallel to ``direction``.
+
+    Raises:
+        ValueError: If plain numbers are not finite, or break a rule above.
+    """
+
+    eye: Any
+    direction: Any
+    up: Any = (0.0, 1.0, 0.0)
+
+    def __post_init__(self) -> None:
+        keep_numbers(self, eye=(3,), direction=(3,), up=(3,))
+        direction, up = self.direction, self.up
+        if not any(map(is_array, (direction, up))) and not _span_a_plane(direction, up):
+            raise ValueError(
+                "direction must not be zero, and up must not be parallel to it, "
+                f"got direction={direction.tolist()}, up={up.tolist()}"
+            )
+
+    def view_matrix(self, like: Array) -> Array:
+        """See `Pose.view_matrix`."""
+        arrays = attribute_arrays(self, like, eye=(3,), direction=(3,), up=(3,))
+        return make_matrices(look_kernel(dtype_of(like), at_point=False), arrays, like)
+
+
+@dataclass(frozen=True)
+class Extrinsics:
+    """Poses as OpenCV and COLMAP give them: a point is at ``rotation @ point + translation``.
+
+    There x is right, y *down* and z forward.
+
+    Attributes:
+        rotation: From the world to OpenCV's frame of the camera, (B or 1, 3, 3).
+        translation: Where the origin of the world is in that frame, (B or 1, 3).
+
+    Raises:
+        ValueError: If plain numbers are not finite, or no rotation.
+    """
+
+    rotation: Any
+    translation: Any = (0.0, 0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        keep_numbers(self, rotation=(3, 3), translation=(3,))
+        if not is_array(self.rotation):
+            product = self.rotation @ np.swapaxes(self.rotation, 1, 2)
+            error = np.abs(product - np.eye(3)).max(initial=0.0)
+            if error > LARGEST_ROTATION_ERROR or not (np.linalg.det(self.rotation) > 0).all():
+                raise ValueError(
+                    "rotation must have orthonormal rows and determinant 1, "
+                    f"got {self.rotation.tolist()}"
+                )
+
+    def view_matrix(self, like: Array) -> Array:
+        """See `Pose.view_matrix`."""
+        arrays = attribute_arrays(self, like, rotation=(3, 3), translation=(3,))
+        return make_matrices(extrinsics_kernel(dtype_of(like)), arrays, like)
+
+
+def _span_a_plane(u: np.ndarray, v: np.ndarray) -> bool:
+    """Tell whether neither of two directions is zero, nor one parallel to the other."""
+    sideways = np.linalg.norm(np.cross(u, v), axis=1)
+    lengths = np.linalg.norm(u, axis=1) * np.linalg.norm(v, axis=1)
+    return bool((sideways > 1e-6 * lengths).all())

@@ -1,0 +1,143 @@
+"""What a file says of a mesh, and how that becomes vertices, faces and colours."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taichi_softras.meshes.materials import GREY, Material, nearest_texels
+from taichi_softras.meshes.rows import group_rows
+
+
+class DeclaredMaterial(NamedTuple):
+    """A material as a file has it, which may lack either.
+
+    Attributes:
+        textured: What faces with texture coordinates have.
+        plain: What faces have if ``textured`` is None, or if they have no coordinates.
+    """
+
+    textured: Material | None
+    plain: Material | None
+
+
+class FileMesh(NamedTuple):
+    """What a file says of a mesh.
+
+    Attributes:
+        vertices: (V, 3) in the frame of the file.
+        faces: (F, 3) indices of ``vertices``.
+        colors: (V, 3) red, green and blue that the file gives vertices, NaN where it gives none.
+        multiplies: Whether these multiply the colours of materials, as in glTF; else they take
+            their place.
+        corner_normals: (F, 3, 3) normals of the corners of faces if vertices are to be split
+            where they differ; else None.
+        face_uvs: (F, 3, 2) texture coordinates, v up, NaN where there are none.
+        face_materials: (F,) indices of ``materials``, -1 for none.
+        materials: Those that faces have. Faces of one with an image have texture coordinates.
+    """
+
+    vertices: NDArray[Any]
+    faces: NDArray[Any]
+    colors: NDArray[Any]
+    multiplies: bool
+    corner_normals: NDArray[Any] | None
+    face_uvs: NDArray[Any]
+    face_materials: NDArray[Any]
+    materials: tuple[Material, ...]
+
+
+def assign_materials(
+    declared: Sequence[DeclaredMaterial], numbers: NDArray[Any], face_uvs: NDArray[Any]
+) -> tuple[tuple[Material, ...], NDArray[Any]]:
+    """Choose for each face between a material's texture and its plain colour.
+
+    Args:
+        declared: The materials of the file.
+        numbers: (F,) the material of each face by its place in ``declared``, or -1.
+        face_uvs: (F, 3, 2) texture coordinates, NaN where there are none.
+
+    Returns:
+        The materials that faces have, in the order of ``declared``; and for each face its index
+        in these, of shape (F,), -1 if it has none.
+    """
+    options = [option for material in declared for option in material]
+    has_texture = np.array([material.textured is not None for material in declared] + [False])
+    has_uvs = np.isfinite(face_uvs).all(axis=(1, 2))
+    option = np.where(numbers < 0, -1, 2 * numbers + ~(has_texture[numbers] & has_uvs))
+    used = [i for i in np.unique(option) if i >= 0 and options[i] is not None]
+    place = np.full(len(options) + 1, -1)  # the last is that of option -1
+    place[used] = np.arange(len(used))
+    return tuple(m for m in (options[i] for i in used) if m is not None), place[option]
+
+
+def corner_colors(mesh: FileMesh) -> NDArray[Any]:
+    """Colour the corners of faces: (F, 3, 3), by the vertices and materials, grey if by neither."""
+    has_material = mesh.face_materials >= 0
+    colors = np.full((len(mesh.faces), 3, 3), GREY)
+    if mesh.materials:
+        plain = np.array([material.color for material in mesh.materials])
+        colors[has_material] = plain[mesh.face_materials[has_material], None]
+    for number, material in enumerate(mesh.materials):
+        if material.image is not None:
+            faces = np.flatnonzero(mesh.face_materials == number)
+            uvs = mesh.face_uvs[faces].reshape(-1, 2)
+            texels = nearest_texels(material.image, uvs, material.wrap)
+            colors[faces] *= texels.reshape(-1, 3, 3)
+    painted = mesh.colors[mesh.faces]
+    factor = np.where(has_material[:, None, None] & mesh.multiplies, colors, 1.0)
+    return np.where(np.isnan(painted), colors, painted * factor)
+
+
+def split_vertices(mesh: FileMesh) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Split vertices where faces meet in several colours or normals.
+
+    Vertices keep their numbers; what is split off follows.
+
+    Returns:
+        Vertices (V', 3), faces (F, 3) and colours of the vertices (V', 3).
+    """
+    num_vertices = len(mesh.vertices)
+    colors = corner_colors(mesh).reshape(-1, 3)
+    columns = [mesh.faces.reshape(-1, 1), colors]
+    if mesh.corner_normals is not None:
+        columns.append(mesh.corner_normals.reshape(-1, 3))
+    first, kind = group_rows(np.hstack(columns))
+    vertex = mesh.faces.reshape(-1)[first]
+    is_extra = np.ones(len(vertex), dtype=bool)
+    is_extra[np.unique(vertex, return_index=True)[1]] = False
+    number = np.where(is_extra, num_vertices + np.cumsum(is_extra) - 1, vertex)
+    source = np.concatenate((np.arange(num_vertices), vertex[is_extra]))
+    vertex_colors = _own_colors(mesh)[source]
+    vertex_colors[number] = colors[first]
+    return mesh.vertices[source], number[kind].reshape(-1, 3), vertex_colors
+
+
+def mean_colors(mesh: FileMesh) -> NDArray[Any]:
+    """Average the colours that a vertex has in its faces: (V, 3)."""
+    corners, num_vertices = mesh.faces.reshape(-1), len(mesh.vertices)
+    channels = corner_colors(mesh).reshape(-1, 3).T
+    sums = np.stack([np.bincount(corners, c, num_vertices) for c in channels], axis=-1)
+    counts = np.bincount(corners, minlength=num_vertices)[:, None]
+    return np.where(counts > 0, sums / np.maximum(counts, 1), _own_colors(mesh))
+
+
+def complete_materials(mesh: FileMesh) -> tuple[tuple[Material, ...], NDArray[Any] | None]:
+    """Give the faces without a material one, of the mean colour of their corners.
+
+    Returns:
+        The materials, and the index of each face's. () and None if no face has one.
+    """
+    if not mesh.materials:
+        return (), None
+    is_bare = mesh.face_materials < 0
+    if not is_bare.any():
+        return mesh.materials, mesh.face_materials
+    color = corner_colors(mesh)[is_bare].mean(axis=(0, 1))
+    numbers = np.where(is_bare, len(mesh.materials), mesh.face_materials)
+    return (*mesh.materials, Material(color=tuple(color))), numbers
+
+
+def _own_colors(mesh: FileMesh) -> NDArray[Any]:
+    return np.where(np.isnan(mesh.colors), GREY, mesh.colors)

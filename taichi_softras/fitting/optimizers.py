@@ -1,0 +1,87 @@
+"""Optimisers for Taichi programs. PyTorch has its own."""
+
+from collections.abc import Sequence
+
+import taichi as ti
+from taichi.lang import impl
+
+from taichi_softras.arrays.checks import check_array
+from taichi_softras.arrays.options import check_number
+from taichi_softras.arrays.runtime import LAUNCH_LOCK
+from taichi_softras.arrays.taichi_bridge import allocate
+from taichi_softras.fitting.kernels.adam import adam_kernel
+
+
+class Adam:
+    """Adam on Taichi ndarrays, by the gradients that a ``ti.ad.Tape`` left in them.
+
+    Args:
+        parameters: What to optimise: ndarrays made with ``needs_grad=True``, of float32 or float64.
+        learning_rate: Length of a step. Above 0. May be changed between steps.
+        mean_decay: How much of the gradients' mean is kept at a step: Adam's first beta.
+        square_decay: How much of the mean of their squares is kept: its second beta.
+        smallest: Added to the root of the mean square: its epsilon.
+
+    Raises:
+        TypeError: If a parameter is no ndarray, or a setting no number.
+        ValueError: If a parameter has no gradient, or a setting is out of range.
+
+    Source:
+        Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015.
+    """
+
+    def __init__(
+        self,
+        parameters: Sequence[ti.Ndarray],
+        learning_rate: float = 1e-3,
+        *,
+        mean_decay: float = 0.9,
+        square_decay: float = 0.999,
+        smallest: float = 1e-8,
+    ) -> None:
+        for i, parameter in enumerate(parameters):
+            if not isinstance(parameter, ti.Ndarray):
+                name = type(parameter).__name__
+                raise TypeError(f"parameters[{i}] must be a ti.ndarray, got {name}")
+            check_array(f"parameters[{i}]", parameter, parameter.shape)
+            if parameter.grad is None:
+                raise ValueError(f"parameters[{i}] must have a gradient: needs_grad=True")
+        for name, decay in (("mean_decay", mean_decay), ("square_decay", square_decay)):
+            check_number(name, decay)
+            if not 0 <= decay < 1:
+                raise ValueError(f"{name} must be at least 0 and under 1, got {decay}")
+        for name, value in (("learning_rate", learning_rate), ("smallest", smallest)):
+            check_number(name, value)
+            if value <= 0:
+                raise ValueError(f"{name} must be above 0, got {value}")
+        self.learning_rate = learning_rate
+        self._parameters = list(parameters)
+        self._means = [allocate(x.shape, x.dtype) for x in parameters]
+        self._squares = [allocate(x.shape, x.dtype) for x in parameters]
+        self._decays = mean_decay, square_decay
+        self._smallest = smallest
+        self._steps = 0
+
+    def zero_grad(self) -> None:
+        """Clear the gradients. Taichi's tapes add to those of ndarrays, and clear none."""
+        with LAUNCH_LOCK:
+            for parameter in self._parameters:
+                parameter.grad.fill(0)
+
+    def step(self) -> None:
+        """Move the parameters one step down their gradients.
+
+        Raises:
+            RuntimeError: If a ``ti.ad.Tape`` is open: it would record the step.
+        """
+        if impl.get_runtime().target_tape is not None:
+            raise RuntimeError("step must be called after the tape has been left, not inside it")
+        self._steps += 1
+        gains = [1 - decay for decay in self._decays]
+        weights = [1 - decay**self._steps for decay in self._decays]
+        with LAUNCH_LOCK:
+            for values, means, squares in zip(self._parameters, self._means, self._squares):
+                adam_kernel(values.dtype)(
+                    *(values, values.grad, means, squares),
+                    *(self.learning_rate, *self._decays, *gains, *weights, self._smallest),
+                )

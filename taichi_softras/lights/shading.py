@@ -1,0 +1,109 @@
+"""Light on vertices and on faces, by the formula of `taichi_softras.lights`."""
+
+from typing import Any
+
+from taichi_softras.arrays.bridge import apply, dtype_of
+from taichi_softras.arrays.broadcast import unshare, unshare_rows
+from taichi_softras.arrays.checks import check_array, check_items
+from taichi_softras.arrays.operator import Array, KernelOperator
+from taichi_softras.lights.kernels.shading import (
+    finite_vertices_kernel,
+    shade_faces_kernel,
+    shade_kernel,
+)
+from taichi_softras.lights.kinds import Light, Lighting, as_lighting
+from taichi_softras.lights.packing import pack_lighting
+from taichi_softras.meshes.kernels.normals import finite_faces_kernel
+
+
+def shade(
+    colors: Array,
+    normals: Array,
+    light: Lighting | Light,
+    *,
+    positions: Array | None = None,
+    eye: Any = None,
+) -> Array:
+    """Light vertices, or other points, by the formula above.
+
+    Args:
+        colors: (B or 1, V, 3) red, green and blue.
+        normals: (B or 1, V, 3) in the world, of any length; one of length 0 gets ambient light
+            only, and the mean of spherical harmonics.
+        light: The lights, and how they are reflected. Its ``shading`` is not looked at.
+        positions: (B or 1, V, 3) in the world. Needed for point lights and a specular term, else
+            not looked at.
+        eye: Where the camera is, in the world: three numbers, (B or 1, 3) of them, or such an
+            array. Needed for a specular term, else not looked at.
+
+    Returns:
+        (B, V, 3). Not clipped to 1. A vertex with a number that is not finite gets a colour that
+        isn't, in one channel at least, so that `rasterize` leaves its faces out.
+
+    Raises:
+        TypeError: If an array is of the wrong kind or type.
+        ValueError: If a shape doesn't fit, or ``positions`` or ``eye`` are missing.
+    """
+    check_array("colors", colors, ("B or 1", "V", 3))
+    dtype = dtype_of(colors)
+    num_vertices = colors.shape[1]
+    check_array("normals", normals, ("B or 1", num_vertices, 3), dtype)
+    lighting = as_lighting(light)
+    if not lighting.kinds.needs_positions:
+        positions = normals  # any array of that shape: it is not looked at
+    elif positions is None:
+        raise ValueError("positions are needed for point lights and for a specular term")
+    check_array("positions", positions, ("B or 1", num_vertices, 3), dtype)
+    numbers = pack_lighting(lighting, colors, eye=eye)
+    num_items = check_items(colors=colors, normals=normals, positions=positions, light=numbers)
+    operator = KernelOperator(
+        shade_kernel(lighting.kinds, dtype),
+        dtype,
+        ((num_items, num_vertices, 3),),
+        mask_kernel=finite_vertices_kernel(dtype),
+        mask_shape=(num_items, num_vertices),
+        mask_inputs=3,
+    )
+    points = [unshare(array, num_items) for array in (colors, normals, positions)]
+    (lit,) = apply(operator, (*points, unshare_rows(numbers, num_items, num_vertices)))
+    return lit
+
+
+def shade_faces(
+    face_colors: Array, face_points: Array, light: Lighting | Light, *, eye: Any = None
+) -> Array:
+    """Light faces flatly: each by its own normal, at its centroid.
+
+    Args:
+        face_colors: (B or 1, F, 3, 3) red, green and blue of each corner.
+        face_points: (B or 1, F, 3, 3) corners in the world, counter-clockwise seen from outside.
+        light: The lights, and how they are reflected. Its ``shading`` is not looked at.
+        eye: Where the camera is, in the world: three numbers, (B or 1, 3) of them, or such an
+            array. Needed for a specular term, else not looked at.
+
+    Returns:
+        (B, F, 3, 3). Not clipped to 1. A face with a number that is not finite gets a colour that
+        isn't, in one channel at least, so that `rasterize` leaves it out.
+
+    Raises:
+        TypeError: If an array is of the wrong kind or type.
+        ValueError: If a shape doesn't fit, or ``eye`` is missing.
+    """
+    check_array("face_colors", face_colors, ("B or 1", "F", 3, 3))
+    dtype = dtype_of(face_colors)
+    num_faces = face_colors.shape[1]
+    check_array("face_points", face_points, ("B or 1", num_faces, 3, 3), dtype)
+    lighting = as_lighting(light)
+    numbers = pack_lighting(lighting, face_colors, eye=eye)
+    num_items = check_items(face_colors=face_colors, face_points=face_points, light=numbers)
+    operator = KernelOperator(
+        shade_faces_kernel(lighting.kinds, dtype),
+        dtype,
+        ((num_items, num_faces, 3, 3),),
+        mask_kernel=finite_faces_kernel(dtype),
+        mask_shape=(num_items, num_faces),
+        mask_inputs=2,
+    )
+    corners = [unshare(array, num_items) for array in (face_colors, face_points)]
+    (lit,) = apply(operator, (*corners, unshare_rows(numbers, num_items, num_faces)))
+    return lit

@@ -1,0 +1,51 @@
+"""The Laplacian of a mesh as an operator."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from taichi_softras.arrays.operator import Allocate, Array
+from taichi_softras.losses.kernels.laplacian import laplacian_kernels
+from taichi_softras.meshes.incidence import Incidence
+
+
+@dataclass(frozen=True)
+class LaplacianOperator:
+    """Subtracts from each vertex the weighted mean of its neighbours; 0 where there are none.
+
+    The inputs are vertices (B, V, 3), edges (E, 2), weights (B or 1, E) and inverse_sums (B or 1,
+    V), one over the sum of the weights of a vertex's edges; the last two get no gradients. The
+    output is (B, V, 3).
+
+    Attributes:
+        dtype: ``ti.f32`` or ``ti.f64``.
+        incidence: Of the edges.
+    """
+
+    dtype: Any
+    incidence: Incidence
+
+    def forward(
+        self, inputs: Sequence[Array], allocate: Allocate
+    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        """Subtract."""
+        vertices, edges, *weights = inputs
+        lists = self.incidence.lists(edges, vertices.shape[1], allocate)
+        deltas = allocate(tuple(vertices.shape), self.dtype)
+        laplacian_kernels(self.dtype).laplacian(vertices, edges, *weights, *lists, deltas)
+        return (deltas,), ()
+
+    def backward(
+        self,
+        inputs: Sequence[Array],
+        outputs: Sequence[Array],
+        saved: Sequence[Array],
+        allocate: Allocate,
+    ) -> None:
+        """Multiply with the transpose."""
+        vertices, edges, *weights = inputs
+        if vertices.grad is not None:
+            lists = self.incidence.lists(edges, vertices.shape[1], allocate)
+            laplacian_kernels(self.dtype).laplacian_backward(
+                edges, *weights, *lists, outputs[0].grad, vertices.grad
+            )

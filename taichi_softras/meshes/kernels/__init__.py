@@ -1,0 +1,1 @@
+"""Taichi kernels and functions. Nothing here knows of PyTorch."""

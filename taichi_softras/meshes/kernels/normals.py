@@ -1,0 +1,159 @@
+"""Normals of faces and vertices, as differentiable kernels."""
+
+import functools
+from types import SimpleNamespace
+
+import taichi as ti
+
+from taichi_softras.arrays.kernels.arithmetic import is_workable
+from taichi_softras.arrays.kernels.points import (
+    SMALLEST_NORMAL_SQ,
+    is_marked,
+    point_of,
+    unit,
+)
+from taichi_softras.meshes.kernels.incidence import face_vertices, list_of
+
+
+@ti.func
+def face_normal(p, q, r):
+    """Normal of a face, twice its area long: outward if it is counter-clockwise from outside."""
+    return (q - p).cross(r - p)
+
+
+@functools.cache
+def normalize_kernel(dtype):
+    """Build the kernel that scales vectors to length 1."""
+    array3 = ti.types.ndarray(dtype=dtype, ndim=3)
+
+    @ti.kernel
+    def normalize(
+        vectors: array3,  # (B, V, 3), in
+        units: array3,  # (B, V, 3), accumulated
+    ):
+        """Scale each vector to length 1, and those of no length to 0."""
+        for b, v in ti.ndrange(units.shape[0], units.shape[1]):
+            result = unit(point_of(vectors, b, v), ti.cast(SMALLEST_NORMAL_SQ, dtype))
+            for c in ti.static(range(3)):
+                units[b, v, c] += result[c]
+
+    return normalize
+
+
+@functools.cache
+def normal_kernels(dtype) -> SimpleNamespace:
+    """Build the kernels that add face normals up at vertices, and differentiate that."""
+    array3 = ti.types.ndarray(dtype=dtype, ndim=3)
+    integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
+    vec3 = ti.types.vector(3, dtype)
+
+    @ti.kernel
+    def add_normals(
+        vertices: array3,  # (B or 1, V, 3) world, in
+        faces: ti.types.ndarray(dtype=ti.i32),  # (F, 3) or (B or 1, F, 3), in
+        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, V), in
+        starts: integers,  # (L * V + 1,), in
+        corners: integers,  # (starts[-1] at least,), in
+        sums: array3,  # (B, V, 3), accumulated
+    ):
+        """Add the normals, twice their area long, of the faces at each vertex."""
+        for b, v in ti.ndrange(sums.shape[0], sums.shape[1]):
+            total = vec3(0)
+            i = list_of(starts, sums.shape[1], b, v)
+            for slot in range(starts[i], starts[i + 1]):
+                ijk, counts = face_vertices(faces, finite, b, corners[slot] // 3)
+                if counts:
+                    p = point_of(vertices, b, ijk[0])
+                    q = point_of(vertices, b, ijk[1])
+                    r = point_of(vertices, b, ijk[2])
+                    total += face_normal(p, q, r)
+            for c in ti.static(range(3)):
+                sums[b, v, c] += total[c]
+
+    @ti.kernel
+    def add_normals_backward(
+        vertices: array3,  # (B or 1, V, 3) world, in
+        faces: ti.types.ndarray(dtype=ti.i32),  # (F, 3) or (B or 1, F, 3), in
+        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, V), in
+        starts: integers,  # (L * V + 1,), in
+        corners: integers,  # (starts[-1] at least,), in
+        grad_sums: array3,  # (B, V, 3), in
+        grad_vertices: array3,  # (B or 1, V, 3), accumulated
+    ):
+        """Differentiate by each vertex: n = (q - p) x (r - p) changes by dp x (q - r).
+
+        So the derivative of g . n by p is (q - r) x g, with g the sum of those that the three
+        corners of the face are given.
+        """
+        for b_vertex, v in ti.ndrange(grad_vertices.shape[0], grad_vertices.shape[1]):
+            items = grad_sums.shape[0] // grad_vertices.shape[0]
+            total = vec3(0)
+            for b in range(b_vertex * items, (b_vertex + 1) * items):
+                i = list_of(starts, grad_vertices.shape[1], b, v)
+                for slot in range(starts[i], starts[i + 1]):
+                    ijk, counts = face_vertices(faces, finite, b, corners[slot] // 3)
+                    if counts:
+                        g = vec3(0)
+                        for k in ti.static(range(3)):
+                            g += point_of(grad_sums, b, ijk[k])
+                        q = point_of(vertices, b, ijk[(corners[slot] + 1) % 3])
+                        r = point_of(vertices, b, ijk[(corners[slot] + 2) % 3])
+                        total += (q - r).cross(g)
+            for c in ti.static(range(3)):
+                grad_vertices[b_vertex, v, c] += total[c]
+
+    return SimpleNamespace(add_normals=add_normals, add_normals_backward=add_normals_backward)
+
+
+@functools.cache
+def face_normal_kernel(dtype):
+    """Build the kernel that finds the normals of faces."""
+
+    @ti.kernel
+    def face_normals(
+        face_points: ti.types.ndarray(dtype=dtype, ndim=4),  # (B, F, 3, 3) world, in
+        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B, F), in
+        normals: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, F, 3), accumulated
+    ):
+        """Find the normal, of length 1; 0 for faces without area or that are not finite."""
+        for b, f in ti.ndrange(normals.shape[0], normals.shape[1]):
+            if is_marked(finite, b, f):
+                p = corner_of_face(face_points, b, f, 0)
+                q = corner_of_face(face_points, b, f, 1)
+                r = corner_of_face(face_points, b, f, 2)
+                result = unit(face_normal(p, q, r), ti.cast(SMALLEST_NORMAL_SQ, dtype))
+                for c in ti.static(range(3)):
+                    normals[b, f, c] += result[c]
+
+    return face_normals
+
+
+@ti.func
+def corner_of_face(corners: ti.template(), b, f, k):
+    """Load three numbers of a face's corner, of item ``b`` or of the one item that serves all."""
+    b_corner = ti.min(b, corners.shape[0] - 1)
+    return ti.Vector([corners[b_corner, f, k, c] for c in range(3)])
+
+
+@functools.cache
+def finite_faces_kernel(dtype):
+    """Build the kernel that finds out which faces can be lit."""
+    array4 = ti.types.ndarray(dtype=dtype, ndim=4, needs_grad=False)
+
+    @ti.kernel
+    def find_finite_faces(
+        face_colors: array4,  # (B or 1, F, 3, 3), in
+        face_points: array4,  # (B or 1, F, 3, 3), in
+        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B, F), out
+    ):
+        """Write 1 for a face whose numbers are all finite, and not huge, else 0."""
+        for b, f in finite:
+            all_finite = 1
+            for k in ti.static(range(3)):
+                if not is_workable(corner_of_face(face_colors, b, f, k), dtype):
+                    all_finite = 0
+                if not is_workable(corner_of_face(face_points, b, f, k), dtype):
+                    all_finite = 0
+            finite[b, f] = all_finite
+
+    return find_finite_faces

@@ -1,0 +1,56 @@
+"""What the rasterizer is given, and the passes in which channels are drawn."""
+
+from typing import NamedTuple
+
+from taichi_softras.arrays.operator import Array
+
+
+class Inputs(NamedTuple):
+    """Arrays that a `RasterizeOperator` is given, in order. Those not needed have a size of 1.
+
+    Attributes:
+        face_vertices: (B or 1, F, 3, 3), NDC x, y and depth; of one item if faces are packed.
+        colors: (B or 1, F, 3, C) at corners; or texels, (B or 1, F, R * R, C) of faces, or
+            (B or 1, h, w, C) of images.
+        varyings: (B or 1, F or 1, 3, K), what decides on texels and light: see `textures`.
+        attributes: (B or 1, F, 3, A), more channels at corners.
+        background: (B or 1, h, w, C + A), stretched over the image.
+        lighting: (B or 1, N), numbers of the lights on fragments.
+        sigma: (B or 1,).
+        gamma: (B or 1,).
+        eps: (B or 1,).
+        face_items: (F,) int32, the item of each face, if faces are packed.
+        face_sources: (B or 1, F) int32, the face whose texture a face has; (1, 1) if its own.
+        face_maps: (F or 1,) int32, the map of each such face.
+        maps: (M, 4) int32, the first texel, height, width and wrapping of each map.
+    """
+
+    face_vertices: Array
+    colors: Array
+    varyings: Array
+    attributes: Array
+    background: Array
+    lighting: Array
+    sigma: Array
+    gamma: Array
+    eps: Array
+    face_items: Array
+    face_sources: Array
+    face_maps: Array
+    maps: Array
+
+
+class Pass(NamedTuple):
+    """Some channels, drawn at once.
+
+    Attributes:
+        first_channel: The first of them in the image.
+        first_source: The first of them in the colours or attributes.
+        channels: How many.
+        attributes: Whether they are attributes.
+    """
+
+    first_channel: int
+    first_source: int
+    channels: int
+    attributes: bool

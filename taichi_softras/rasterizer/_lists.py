@@ -1,0 +1,70 @@
+"""Which faces each tile of pixels looks at, and which chunks of pixels each face."""
+
+import taichi as ti
+
+from taichi_softras.arrays.operator import Allocate, Array
+from taichi_softras.arrays.scan import LARGEST_INT32, prefix_sum
+from taichi_softras.rasterizer.kernels.chunks import chunk_kernels
+from taichi_softras.rasterizer.kernels.tiles import LARGEST_TILE, tile_kernels
+
+
+def choose_tile_size(height: int, width: int) -> int:
+    """Choose the side of a tile, in pixels: small ones fit faces closely, but cost memory."""
+    return 8 if height * width <= 2048**2 else LARGEST_TILE
+
+
+def list_chunks(boxes: Array, allocate: Allocate) -> tuple[Array, Array]:
+    """Cut the pixels of each face into chunks, and list them, face by face.
+
+    Args:
+        boxes: (B or 1, F) of `BOX_TYPE`, the pixels that each face can reach.
+        allocate: Makes arrays.
+
+    Returns:
+        Where each face's chunks start, (B * F + 1,) int32, and the face of each chunk.
+    """
+    kernels = chunk_kernels()
+    num_faces = boxes.shape[0] * boxes.shape[1]
+    counts = allocate((num_faces,), ti.i32, clear=False)
+    kernels.count_chunks(boxes, counts)
+    starts, total = prefix_sum(counts, allocate)
+    chunk_faces = allocate((max(total, 1),), ti.i32, clear=False)
+    kernels.list_chunks(starts, chunk_faces)
+    return starts, chunk_faces
+
+
+def list_tile_faces(
+    boxes: Array, num_items: int, height: int, width: int, tile_size: int, allocate: Allocate
+) -> tuple[Array, Array]:
+    """List the faces that touch each tile of pixels.
+
+    Args:
+        boxes: (B or 1, F) of `BOX_TYPE`, the pixels that each face can reach.
+        num_items: How many images there are.
+        height: Rows of the image.
+        width: Columns of the image.
+        tile_size: Side of a tile, in pixels.
+        allocate: Makes arrays.
+
+    Returns:
+        Where each tile's list starts, (B * tile_rows * tile_cols + 1,) int32, and the lists,
+        int64, sorted by face: see `rasterizer.kernels.tiles.pack_entry`.
+
+    Raises:
+        ValueError: If the lists have more than 2^31 - 1 entries.
+    """
+    tile_rows, tile_cols = -(-height // tile_size), -(-width // tile_size)
+    num_tiles = num_items * tile_rows * tile_cols
+    kernels = tile_kernels()
+    counts = allocate((num_tiles,), ti.i32)
+    kernels.count(boxes, tile_size, tile_rows, tile_cols, counts)
+    starts, total = prefix_sum(counts, allocate)
+    if total > LARGEST_INT32:
+        raise ValueError(
+            f"faces must touch at most {LARGEST_INT32} tiles of {tile_size} x {tile_size} "
+            f"pixels in all, got {total}: draw fewer images at once, or lower sigma"
+        )
+    entries = allocate((max(total, 1),), ti.i64, clear=False)
+    kernels.fill(boxes, tile_size, tile_rows, tile_cols, starts, counts, entries)
+    kernels.sort(starts, entries)
+    return starts, entries

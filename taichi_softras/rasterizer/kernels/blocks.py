@@ -1,0 +1,80 @@
+"""Blocks of pixels: what one thread works on at a time.
+
+On a CPU, a loop over the pixels of a block becomes vector instructions, eight float32 at a time,
+if nothing in it branches or calls: numbers of each pixel are in small arrays, choices are
+`ti.select`, and exponentials are `exp` of this module, plain arithmetic. On a GPU the threads
+themselves work in step. Blocks are single pixels there, and their arrays registers.
+
+Source:
+    The exponential: ``exp(x) = 2^n 2^t``, ``n + t = x / log 2``, ``n`` whole and ``|t| <= 1/2``, by
+    Taylor's series of ``2^t``, up to what is less than a type's rounding.
+"""
+
+import math
+
+import taichi as ti
+
+from taichi_softras.arrays.kernels.arithmetic import greater, lesser
+
+CPU_BLOCK = (2, 4)
+GPU_BLOCK = (1, 1)
+"""Rows and columns of a block. They divide the sides of tiles."""
+
+SERIES = {
+    dtype: [math.log(2) ** k / math.factorial(k) for k in range(degree, -1, -1)]
+    for dtype, degree in ((ti.f32, 7), (ti.f64, 13))
+}
+"""Coefficients of Taylor's series of ``2^t``, the last first."""
+
+LARGEST_EXPONENT = {ti.f32: 80.0, ti.f64: 700.0}
+"""Beyond it, on either side, `exp` stays what it is there: next to 0 or to overflow."""
+
+PER_LOG2 = 1 / math.log(2)
+
+
+@ti.func
+def num_blocks(num_items, height, width, tile_size, block: ti.template()):
+    """Count the blocks of all tiles of images, those of their tiles' parts outside them too."""
+    tile_rows = (height + tile_size - 1) // tile_size
+    tile_cols = (width + tile_size - 1) // tile_size
+    tile_blocks = (tile_size // block[0]) * (tile_size // block[1])
+    return num_items * tile_rows * tile_cols * tile_blocks
+
+
+@ti.func
+def block_at(i, height, width, tile_size, block: ti.template()):
+    """Locate one of `num_blocks`, tile by tile.
+
+    Returns:
+        Its tile, counted over all items; the item; and the row and column of its first pixel.
+    """
+    tile_rows = (height + tile_size - 1) // tile_size
+    tile_cols = (width + tile_size - 1) // tile_size
+    across = tile_size // block[1]
+    tile_blocks = tile_size // block[0] * across
+    tile = i // tile_blocks
+    top = tile // tile_cols % tile_rows * tile_size + i % tile_blocks // across * block[0]
+    left = tile % tile_cols * tile_size + i % across * block[1]
+    return tile, tile // (tile_rows * tile_cols), top, left
+
+
+@ti.func
+def power_of_two(n, dtype: ti.template()):
+    """Two to the power of a whole number, by way of the bits of a floating-point number."""
+    if ti.static(dtype == ti.f32):
+        return ti.bit_cast((n + 127) << 23, ti.f32)
+    else:
+        return ti.bit_cast(ti.cast(n + 1023, ti.i64) << 52, ti.f64)
+
+
+@ti.func
+def exp(x, dtype: ti.template()):
+    """Exponential of ``x``, to about a rounding of ``x``. Taichi can't differentiate it."""
+    largest = dtype(ti.static(LARGEST_EXPONENT[dtype]))
+    binary = lesser(greater(x, -largest), largest) * dtype(PER_LOG2)
+    whole = ti.floor(binary + dtype(0.5))
+    rest = binary - whole
+    series = dtype(ti.static(SERIES[dtype][0]))
+    for k in ti.static(range(1, len(SERIES[dtype]))):
+        series = series * rest + dtype(ti.static(SERIES[dtype][k]))
+    return series * power_of_two(ti.cast(whole, ti.i32), dtype)

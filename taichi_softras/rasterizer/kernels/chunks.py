@@ -1,0 +1,68 @@
+"""Chunks of the pixels that a face can reach, for threads that go face by face.
+
+Large faces are cut into chunks of about `CHUNK_PIXELS` pixels, in whole rows, so that no thread
+gets much more than that at a time.
+"""
+
+import functools
+from types import SimpleNamespace
+
+import taichi as ti
+
+from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
+
+CHUNK_PIXELS = 1024
+"""Pixels that one thread looks at before it takes the next chunk; or one row, if that is longer."""
+
+
+@ti.func
+def rows_per_chunk(boxes: ti.template(), b, f):
+    """How many rows of a face's box make a chunk."""
+    return ti.max(CHUNK_PIXELS // ti.max(boxes[b, f][3], 1), 1)
+
+
+@ti.func
+def num_chunks(boxes: ti.template(), b, f):
+    """How many chunks, of whole rows, the pixels of a face's box make."""
+    rows = rows_per_chunk(boxes, b, f)
+    return (boxes[b, f][2] + rows - 1) // rows
+
+
+@ti.func
+def first_row_of(boxes: ti.template(), b, f, chunk):
+    """First row of a face's chunk."""
+    return boxes[b, f][0] + chunk * rows_per_chunk(boxes, b, f)
+
+
+@ti.func
+def last_row_of(boxes: ti.template(), b, f, first_row):
+    """Row after the last of the chunk that starts at ``first_row``."""
+    rows = rows_per_chunk(boxes, b, f)
+    return ti.min(first_row + rows, boxes[b, f][0] + boxes[b, f][2])
+
+
+@functools.cache
+def chunk_kernels() -> SimpleNamespace:
+    """Build the kernels that cut faces into chunks."""
+    integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
+
+    @ti.kernel
+    def count_chunks(
+        boxes: ti.types.ndarray(dtype=BOX_TYPE, ndim=2),  # (B or 1, F), in
+        counts: integers,  # (B * F,), out
+    ):
+        """Count each face's chunks."""
+        for b, f in ti.ndrange(boxes.shape[0], boxes.shape[1]):
+            counts[b * boxes.shape[1] + f] = num_chunks(boxes, b, f)
+
+    @ti.kernel
+    def list_chunks(
+        starts: integers,  # (B * F + 1,), in
+        chunk_faces: integers,  # (starts[-1],) index of the face among all, out
+    ):
+        """Write which face each chunk is of."""
+        for face in range(starts.shape[0] - 1):
+            for chunk in range(starts[face], starts[face + 1]):
+                chunk_faces[chunk] = face
+
+    return SimpleNamespace(count_chunks=count_chunks, list_chunks=list_chunks)

@@ -1,0 +1,150 @@
+"""Textures: where faces have their colours from, when not from their corners."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isqrt
+from typing import Any
+
+import numpy as np
+import taichi as ti
+
+from taichi_softras.arrays.bridge import array_like, dtype_of, on_host
+from taichi_softras.arrays.checks import check_array, check_sizes
+from taichi_softras.arrays.operator import Array
+
+CORNERS = np.eye(3)[None, None]
+"""Barycentric coordinates of a face's corners, (1, 1, 3, 3)."""
+
+
+@dataclass(frozen=True, eq=False)
+class SurfaceTexture:
+    """A grid of R x R texels on each face, the nearest of which is its colour.
+
+    Attributes:
+        texels: (B or 1, F, R * R, C); may carry a gradient. Texel ``row * R + col`` is seen where
+            the first barycentric coordinate times R is in ``col`` to ``col + 1``, the second's in
+            ``row`` to ``row + 1``, below the diagonal of that cell; the upper halves of cells
+            have the texels of the other half of the square, ``(R - 1 - row) * R + R - 1 - col``.
+
+    Source:
+        SoftRas's textures of type "surface".
+    """
+
+    texels: Array
+
+    @property
+    def num_channels(self) -> int:
+        """How many colours a texel has."""
+        return int(self.texels.shape[-1])
+
+    def check(self, like: Array, num_items: int, num_faces: int) -> None:
+        """Check that the texture fits faces.
+
+        Raises:
+            TypeError: If the texels are no array of the faces' type.
+            ValueError: If their shape doesn't fit, or they are no square number.
+        """
+        dims = ("B or 1", num_faces, "R * R", "C")
+        check_array("texels", self.texels, dims, dtype_of(like))
+        check_sizes("texels", self.texels, (num_items, num_faces, *self.texels.shape[2:]))
+        count = self.texels.shape[2]
+        if count < 1 or isqrt(count) ** 2 != count:
+            raise ValueError(f"texels must be R * R for each face, got {count}")
+
+
+@dataclass(frozen=True, eq=False)
+class UVTexture:
+    """Images, several if need be, in which each corner of a face has a place.
+
+    Between the centres of texels colours are interpolated bilinearly. Gradients flow to the texels
+    and to the places.
+
+    Attributes:
+        face_uvs: (B or 1, F, 3, 2), places of corners: u to the right, v up, from 0 to 1 over the
+            image.
+        texels: (B or 1, H, W, C), the image, row 0 on top; C colours. Or, of any height and
+            width, the texels of several images, one after the other, each row by row from the top.
+        maps: (M, 4) int32, for each of several images its first texel, its height and width, and
+            0 if it is repeated beyond its border, 1 if its border's texels are. None if ``texels``
+            are one image, that is repeated.
+        face_maps: (F,) int32, which of them each face has; None if there is one only.
+
+    Example:
+        >>> import numpy as np, taichi_softras as sr
+        >>> image = sr.from_numpy(np.zeros((1, 4, 6, 3), dtype=np.float32))
+        >>> uvs = sr.from_numpy(np.zeros((1, 5, 3, 2), dtype=np.float32))
+        >>> sr.UVTexture(uvs, image).num_channels
+        3
+    """
+
+    face_uvs: Array
+    texels: Array
+    maps: Array | None = None
+    face_maps: Array | None = None
+
+    @staticmethod
+    def from_maps(maps: Sequence[np.ndarray], like: Array) -> "UVTexture":
+        """Make a texture of what `Mesh.texture_maps` gives.
+
+        Args:
+            maps: Places of corners (F, 3, 2), texels (T, C), maps (M, 4), and each face's map (F,).
+            like: An array of the framework, device and floating-point type wanted.
+        """
+        face_uvs, texels, sizes, face_maps = maps
+        return UVTexture(
+            array_like(face_uvs[None], like),
+            array_like(texels[None, None], like),
+            array_like(sizes, like, dtype=ti.i32),
+            array_like(face_maps, like, dtype=ti.i32),
+        )
+
+    @property
+    def num_channels(self) -> int:
+        """How many colours a texel has."""
+        return int(self.texels.shape[-1])
+
+    def check(
+        self, like: Array, num_items: int, num_faces: int, *, num_sources: int | None
+    ) -> None:
+        """Check that the texture fits faces, and the faces that they were cut out of, if known.
+
+        Raises:
+            TypeError: If an array is of the wrong kind or type.
+            ValueError: If a shape doesn't fit, or a map's texels are not all there; which is looked
+                at where that costs no waiting, on the CPU.
+        """
+        dtype = dtype_of(like)
+        check_array("face_uvs", self.face_uvs, ("B or 1", num_faces, 3, 2), dtype)
+        check_sizes("face_uvs", self.face_uvs, (num_items, num_faces, 3, 2))
+        check_array("texels", self.texels, ("B or 1", "H", "W", "C"), dtype)
+        check_sizes("texels", self.texels, (num_items, *self.texels.shape[1:]))
+        num_texels = self.texels.shape[1] * self.texels.shape[2]
+        if num_texels < 1:
+            raise ValueError(f"texels must be at least 1, got {tuple(self.texels.shape)}")
+        if self.maps is None:
+            return
+        check_array("maps", self.maps, ("M", 4), ti.i32)
+        maps = on_host(self.maps)
+        if maps is not None:
+            ends = maps[:, 0].astype(np.int64) + maps[:, 1].astype(np.int64) * maps[:, 2]
+            sizes_fit = (maps[:, :3] >= (0, 1, 1)).all() and (ends <= num_texels).all()
+            if not sizes_fit or not len(maps):
+                raise ValueError(
+                    f"maps must be at least 1, within the {num_texels} texels, got {maps.tolist()}"
+                )
+        if self.face_maps is None:
+            if self.maps.shape[0] != 1:
+                raise ValueError(f"face_maps must be given with {self.maps.shape[0]} maps")
+            return
+        check_array("face_maps", self.face_maps, (num_sources or "F",), ti.i32)
+        face_maps = on_host(self.face_maps)
+        if face_maps is not None and len(face_maps):
+            low, high = face_maps.min(), face_maps.max()
+            if low < 0 or high >= self.maps.shape[0]:
+                raise ValueError(
+                    f"face_maps must be from 0 to {self.maps.shape[0] - 1}, got {low} to {high}"
+                )
+
+
+Texture = Any
+"""An array of colours at faces' corners, (B or 1, F, 3, C), a `SurfaceTexture` or a `UVTexture`."""

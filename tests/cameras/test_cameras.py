@@ -1,0 +1,515 @@
+"""Cameras against a few lines of PyTorch, SoftRas's own numbers, and their conventions."""
+
+from pathlib import Path
+
+import gradients
+import numpy as np
+import pytest
+import reference
+import scenes
+import taichi as ti
+import torch
+
+import taichi_softras as sr
+from taichi_softras.arrays.taichi_bridge import from_numpy
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def points(*rows):
+    return torch.tensor([rows], dtype=torch.float64)
+
+
+def assert_same(actual, expected, atol=1e-13):
+    torch.testing.assert_close(actual, expected, rtol=0, atol=atol)
+
+
+# --- Against references -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("aspect", [1.0, 1.5, 0.4])
+@pytest.mark.parametrize("num_vertices_items", [1, 2])
+def test_matches_reference(num_vertices_items, aspect, rng):
+    vertices, _ = scenes.bumpy_octahedron(rng, num_vertices_items)
+    eye, at, up = points([1, 2, 4], [-3, 1, 2])[0], points([0.1, 0, 0.2])[0], points([0.1, 1, 0])[0]
+    fov = torch.tensor([30.0, 70.0], dtype=torch.float64)
+    ndc = sr.project(vertices, sr.LookAtCamera(eye, at, up, fov), aspect)
+    view = reference.look_at(eye, at.expand(2, 3), up.expand(2, 3))
+    assert_same(ndc, reference.project(vertices, view, fov, aspect))
+    plain = sr.LookAtCamera(eye.numpy(), (0.1, 0, 0.2), [0.1, 1, 0], fov.numpy())
+    assert_same(sr.project(vertices, plain, aspect), ndc)
+
+
+def test_look_at_and_perspective_match_softras():
+    """Its worlds are left-handed: for the same camera its images are mirrored."""
+    arrays = np.load(GOLDEN / "camera_look_at.npz")
+    eye = tuple(arrays["eye"])
+    view = sr.LookAtCamera(eye).view_matrix(torch.zeros(1, dtype=torch.float64))
+    vertices = torch.tensor(arrays["vertices"], dtype=torch.float64)
+    seen = vertices @ view[:, :3, :3].mT + view[:, None, :3, 3]
+    mirrored = seen * torch.tensor([-1.0, 1.0, 1.0], dtype=torch.float64)
+    assert_same(mirrored, torch.tensor(arrays["out"], dtype=torch.float64), atol=1e-4)
+
+
+def test_look_matches_softras():
+    """It looks along a direction: at any point that way."""
+    arrays = np.load(GOLDEN / "camera_look.npz")
+    camera = sr.LookAtCamera(arrays["eye"], arrays["eye"] + arrays["direction"], arrays["up"])
+    view = camera.view_matrix(torch.zeros(1, dtype=torch.float64))
+    vertices = torch.tensor(arrays["vertices"], dtype=torch.float64)
+    seen = vertices @ view[:, :3, :3].mT + view[:, None, :3, 3]
+    mirrored = seen * torch.tensor([-1.0, 1.0, 1.0], dtype=torch.float64)
+    assert_same(mirrored, torch.tensor(arrays["out"], dtype=torch.float64), atol=1e-4)
+
+
+def test_perspective_matches_softras():
+    """Its angle is half of the field of view."""
+    arrays = np.load(GOLDEN / "camera_perspective.npz")
+    vertices = torch.tensor(arrays["vertices"], dtype=torch.float64)
+    projection = sr.perspective(torch.tensor([60.0], dtype=torch.float64), 1.0)
+    camera = sr.MatrixCamera(torch.eye(4, dtype=torch.float64)[None], projection)
+    expected = torch.tensor(arrays["out"], dtype=torch.float64)
+    ndc = sr.project(vertices, camera, 1.0)
+    assert_same(ndc[..., 2], vertices[..., 2])
+    torch.testing.assert_close(ndc, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_orbit_matches_softras():
+    """Its azimuth is the same, on the other side of the plane of x and y."""
+    eye = np.load(GOLDEN / "camera_eye_from_angles.npz")["eye"]
+    assert sr.orbit_eyes(2.732, 30, 35)[0] * [1, 1, -1] == pytest.approx(eye)
+
+
+def test_matrix_camera_matches_matrix_products(rng):
+    vertices, _ = scenes.bumpy_octahedron(rng)
+    view, projection = torch.randn(2, 2, 4, 4, generator=rng, dtype=torch.float64)
+    view[:, 2, 3] += 5
+    view[:, 3] = torch.tensor([0.0, 0, 0, 1])
+    homogeneous = torch.cat([vertices, torch.ones_like(vertices[..., :1])], dim=-1)
+    seen = homogeneous @ view.mT
+    clip = seen @ projection.mT
+    expected = torch.cat([clip[..., :2] / clip[..., 3:], seen[..., 2:3]], dim=-1)
+    ndc = sr.project(vertices, sr.MatrixCamera(view, projection), 1.0)
+    torch.testing.assert_close(ndc, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_an_orthographic_projection_keeps_depth():
+    projection = torch.diag(torch.tensor([0.5, 0.25, 0.0, 1.0], dtype=torch.float64))[None]
+    camera = sr.MatrixCamera(torch.eye(4, dtype=torch.float64)[None], projection)
+    ndc = sr.project(points([1, 2, 3], [1, 2, 7]), camera, 1.0)
+    assert_same(ndc, points([0.5, 0.5, 3], [0.5, 0.5, 7]))
+
+
+# --- Poses and lenses -------------------------------------------------------------------------
+
+HEIGHT, WIDTH = 30, 40
+EYES = [[1.0, 2, 4], [-3, 1, 2], [0.5, -4, 1]]
+MATRICES = [
+    [[50.0, 2, 19], [0, 55, 14], [0, 0, 1]],
+    [[40.0, 0, 22], [0, 35, 16], [0, 0, 1]],
+    [[60.0, -1, 20], [0, 61, 13], [0, 0, 1]],
+]
+DISTORTIONS = [[-0.2, 0.1, 0.01, -0.02, 0.05], [0.1, 0, 0, 0, 0], [0, 0.02, -0.01, 0.03, 0]]
+
+
+def rows(values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def rotations():
+    """World to OpenCV's frame: y is down, and the camera looks at the origin from `EYES`."""
+    view = reference.look_at(rows(EYES), torch.zeros(3, 3).double(), rows([[0, 1, 0]]).expand(3, 3))
+    return torch.diag(rows([1, -1, 1])) @ view[:, :3, :3]
+
+
+PARAMETERS = {
+    # what each pose and lens is made from, for three cameras
+    "look_at": (sr.LookAt, {"eye": EYES, "at": [[0.1, 0, 0.2]], "up": [[0.2, 1, -0.1]] * 3}),
+    "look": (
+        sr.Look,
+        {"eye": EYES, "direction": -2 * np.array(EYES) + 0.3, "up": [[0.2, 1, -0.1]]},
+    ),
+    "extrinsics": (sr.Extrinsics, {"rotation": rotations(), "translation": [[0.1, 0.2, 5]] * 3}),
+    "perspective": (sr.Perspective, {"fov_degrees": [40.0, 60, 90]}),
+    "orthographic": (sr.Orthographic, {"half_height": [1.0, 2, 3]}),
+    "intrinsics": (
+        lambda **arrays: sr.Intrinsics(height=HEIGHT, width=WIDTH, **arrays),
+        {"matrix": MATRICES, "distortion": DISTORTIONS},
+    ),
+}
+POSES, LENSES = list(PARAMETERS)[:3], list(PARAMETERS)[3:]
+
+
+def arrays_of(*parts, first=0, end=3):
+    """Parameters of poses and lenses as tensors, of some of the three cameras."""
+    return {
+        name: torch.as_tensor(np.asarray(values), dtype=torch.float64)[first:end].clone()
+        for part in parts
+        for name, values in PARAMETERS[part][1].items()
+    }
+
+
+def camera_of(pose, lens, arrays):
+    """Make the camera of a pose and a lens from their parameters."""
+    made = []
+    for build, names in (PARAMETERS[pose], PARAMETERS[lens]):
+        made.append(build(**{name: arrays[name] for name in names}))
+    return sr.PosedCamera(*made)
+
+
+def seen_by_reference(pose, arrays, vertices):
+    """World to view, in PyTorch."""
+    if pose == "extrinsics":
+        seen = vertices @ arrays["rotation"].mT + arrays["translation"][:, None]
+        return seen * rows([1, -1, 1])
+    eye = arrays["eye"]
+    at = arrays["at"] if pose == "look_at" else eye + arrays["direction"]
+    view = reference.look_at(eye, at.expand(len(eye), 3), arrays["up"].expand(len(eye), 3))
+    return vertices @ view[:, :3, :3].mT + view[:, None, :3, 3]
+
+
+def drawn_by_reference(lens, arrays, seen):
+    """View to NDC, in PyTorch."""
+    x, y, z = seen.unbind(-1)
+    if lens == "perspective":
+        slope = torch.tan(torch.deg2rad(arrays["fov_degrees"]) / 2)[:, None]
+        x, y = x / (z * slope * WIDTH / HEIGHT), y / (z * slope)
+    elif lens == "orthographic":
+        half_height = arrays["half_height"][:, None]
+        x, y = x / (half_height * WIDTH / HEIGHT), y / half_height
+    else:  # as documented for OpenCV's projectPoints
+        k1, k2, p1, p2, k3 = arrays["distortion"][:, None].unbind(-1)
+        x, y = x / z, -y / z
+        r2 = x**2 + y**2
+        radial = 1 + k1 * r2 + k2 * r2**2 + k3 * r2**3
+        bent_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x**2)
+        bent_y = y * radial + p1 * (r2 + 2 * y**2) + 2 * p2 * x * y
+        pixels = torch.stack([bent_x, bent_y, torch.ones_like(x)], -1) @ arrays["matrix"].mT
+        x, y = (2 * pixels[..., 0] + 1) / WIDTH - 1, 1 - (2 * pixels[..., 1] + 1) / HEIGHT
+    return torch.stack([x, y, z], dim=-1)
+
+
+@pytest.mark.parametrize("lens", LENSES)
+@pytest.mark.parametrize("pose", POSES)
+def test_poses_and_lenses_match_reference(pose, lens, rng):
+    vertices, _ = scenes.bumpy_octahedron(rng)
+    arrays = arrays_of(pose, lens)
+    camera = camera_of(pose, lens, arrays)
+    assert camera.orthographic is (lens == "orthographic")
+    expected_seen = seen_by_reference(pose, arrays, vertices)
+    expected = drawn_by_reference(lens, arrays, expected_seen)
+    aspect = WIDTH / HEIGHT
+    assert_same(sr.to_view(vertices, camera), expected_seen)
+    assert_same(sr.view_to_ndc(expected_seen, camera, aspect), expected, 1e-12)
+    assert_same(sr.project(vertices, camera, aspect), expected, 1e-12)
+    corners = expected_seen.reshape(3, 2, 3, 3)
+    assert_same(sr.view_to_ndc(corners, camera, aspect), expected.reshape(3, 2, 3, 3), 1e-12)
+    numbers = camera_of(pose, lens, {name: array.numpy() for name, array in arrays.items()})
+    assert_same(sr.project(vertices, numbers, aspect), expected, 1e-12)
+
+
+@pytest.mark.parametrize("end", [1, 3])
+@pytest.mark.parametrize(
+    ("pose", "lens"),
+    [("look_at", "orthographic"), ("look", "perspective"), ("extrinsics", "intrinsics")],
+)
+def test_gradients_of_poses_and_lenses(pose, lens, end, rng):
+    vertices, _ = scenes.bumpy_octahedron(rng)
+
+    def project(vertices, **arrays):
+        return sr.project(vertices, camera_of(pose, lens, arrays), WIDTH / HEIGHT)
+
+    inputs = {"vertices": vertices, **arrays_of(pose, lens, end=end)}
+    gradients.assert_gradients_match(project, inputs, rng)
+
+
+def test_gradients_of_corners_in_the_view_frame(rng):
+    points = scenes.random_like(torch.empty(1, 2, 3, 3, dtype=torch.float64), rng)
+    points[..., 2] += 5
+
+    def draw(points, matrix, distortion):
+        lens = sr.Intrinsics(matrix, HEIGHT, WIDTH, distortion)
+        return sr.view_to_ndc(points, lens, WIDTH / HEIGHT)
+
+    inputs = {"points": points, **arrays_of("intrinsics")}
+    gradients.assert_gradients_match(draw, inputs, rng)
+
+
+def test_gradients_on_a_tape(rng):
+    vertices, _ = scenes.bumpy_octahedron(rng)
+    arrays = {"vertices": vertices, **arrays_of("extrinsics", "intrinsics")}
+    ndarrays = {name: from_numpy(array.numpy(), needs_grad=True) for name, array in arrays.items()}
+    faces, target = np.arange(6, dtype=np.int32).reshape(2, 3), np.ones((3, 2, 3, 3))
+
+    def loss_of(arrays, faces, target):
+        camera = camera_of("extrinsics", "intrinsics", arrays)
+        corners = sr.gather(sr.to_view(arrays["vertices"], camera), faces)
+        return sr.image_loss(sr.view_to_ndc(corners, camera, WIDTH / HEIGHT), target)
+
+    loss = ti.ndarray(ti.f64, 1, needs_grad=True)
+    with ti.ad.Tape(loss=loss):
+        sr.add_to_loss(loss, loss_of(ndarrays, sr.from_numpy(faces), sr.from_numpy(target)))
+    leaves = {name: array.requires_grad_() for name, array in arrays.items()}
+    loss_of(leaves, torch.tensor(faces), torch.tensor(target)).sum().backward()
+    for name, leaf in leaves.items():
+        assert leaf.grad.any(), name
+        found = torch.tensor(ndarrays[name].grad.to_numpy())
+        torch.testing.assert_close(found, leaf.grad, rtol=1e-12, atol=1e-12)
+
+
+def test_inputs_may_be_strided(rng):
+    vertices, _ = scenes.bumpy_octahedron(rng)
+    camera = camera_of("extrinsics", "intrinsics", arrays_of("extrinsics", "intrinsics"))
+    strided = vertices.mT.contiguous().mT
+    assert not strided.is_contiguous()
+    assert_same(sr.project(strided, camera, 4 / 3), sr.project(vertices, camera, 4 / 3), 0)
+
+
+def test_orthographic_is_vertical_and_edge_to_edge():
+    camera = sr.PosedCamera(sr.Look((0, 0, 5), (0, 0, -1)), sr.Orthographic(2.0))
+    ndc = sr.project(points([0, 2, 0], [3, 0, 4]), camera, 1.5)[0]
+    assert_same(ndc, points([0, 1, 5], [1, 0, 1])[0])
+
+
+def test_the_first_pixel_of_opencv_is_at_zero():
+    lens = sr.Intrinsics([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]], HEIGHT, WIDTH)
+    first = sr.view_to_ndc(points([0, 0, 2]), lens, WIDTH / HEIGHT)[0, 0]
+    assert_same(first, points([1 / WIDTH - 1, 1 - 1 / HEIGHT, 2])[0, 0])
+    last = sr.view_to_ndc(points([WIDTH - 1, 1 - HEIGHT, 1]), lens, WIDTH / HEIGHT)[0, 0]
+    assert_same(last, points([1 - 1 / WIDTH, 1 / HEIGHT - 1, 1])[0, 0])
+
+
+def test_no_distortion_is_zero_distortion(rng):
+    vertices, _ = scenes.bumpy_octahedron(rng)
+    pose = sr.LookAt((1, 2, 4))
+    plain, zero = (sr.Intrinsics(MATRICES, HEIGHT, WIDTH, d) for d in (None, np.zeros(5)))
+    expected = sr.project(vertices, sr.PosedCamera(pose, plain), WIDTH / HEIGHT)
+    assert_same(sr.project(vertices, sr.PosedCamera(pose, zero), WIDTH / HEIGHT), expected)
+
+
+@pytest.mark.parametrize("lens", LENSES)
+def test_points_that_cannot_be_seen(lens):
+    """Behind the camera, in its plane, or not finite: finite numbers, and no NaN in gradients."""
+    vertices = points([0, 0, 1], [1, 2, 9], [1, 1, 5], [0, np.nan, 1], [-np.inf, 0, 0])
+    leaves = {"vertices": vertices, "eye": rows([[0, 0, 5]]), **arrays_of(lens)}
+    for leaf in leaves.values():
+        leaf.requires_grad_()
+    build, names = PARAMETERS[lens]
+    pose = sr.Look(leaves["eye"], (0, 0, -1))
+    camera = sr.PosedCamera(pose, build(**{name: leaves[name] for name in names}))
+    ndc = sr.project(leaves["vertices"], camera, WIDTH / HEIGHT)
+    assert_same(ndc[..., 2], rows([[4, -4, 0, 0, 0]]).expand(3, 5))
+    assert ndc.isfinite().all()
+    assert (ndc[:, 3:] == 0).all()
+    ndc.sum().backward()
+    for name, leaf in leaves.items():
+        assert leaf.grad.isfinite().all(), name
+    assert (leaves["vertices"].grad[:, 3:] == 0).all()
+
+
+def test_vertices_that_are_not_finite_stay_so_in_the_view_frame():
+    vertices = points([0, np.nan, 1], [1, 2, np.inf], [1, 2, 3])
+    seen = sr.to_view(vertices, sr.LookAtCamera((0, 0, 5)))
+    assert seen.isfinite().all(dim=-1).tolist() == [[False, False, True]]
+
+
+# --- Conventions ------------------------------------------------------------------------------
+
+RIGHT_UP = [
+    # eye, right of the line of sight to the origin, up: in a right-handed world with y up
+    ((0, 0, 5), (1, 0, 0), (0, 1, 0)),
+    ((5, 0, 0), (0, 0, -1), (0, 1, 0)),
+    ((0, 0, -5), (-1, 0, 0), (0, 1, 0)),
+    ((-5, 0, 0), (0, 0, 1), (0, 1, 0)),
+]
+
+
+@pytest.mark.parametrize(("eye", "right", "up"), RIGHT_UP)
+def test_right_is_right_and_up_is_up(eye, right, up):
+    camera = sr.LookAtCamera(eye, up=up)
+    towards = [-x / 5 for x in eye]
+    ndc = sr.project(points((0, 0, 0), right, up, towards), camera, 1.0)[0]
+    assert_same(ndc[0], points([0, 0, 5])[0, 0])
+    assert ndc[1, 0] > 0
+    assert abs(ndc[1, 1]) < 1e-12
+    assert ndc[2, 1] > 0
+    assert abs(ndc[2, 0]) < 1e-12
+    assert ndc[3, 2] == pytest.approx(6)
+
+
+def test_fov_is_vertical_and_edge_to_edge():
+    camera = sr.LookAtCamera((0, 0, 5), fov_degrees=90)
+    ndc = sr.project(points([0, 5, 0], [5, 0, 0]), camera, 2.0)[0]
+    assert_same(ndc[0], points([0, 1, 5])[0, 0])
+    assert_same(ndc[1], points([0.5, 0, 5])[0, 0])
+
+
+def test_points_behind_have_negative_depth():
+    ndc = sr.project(points([0, 0, 6], [0, 0, 5]), sr.LookAtCamera((0, 0, 5)), 1.0)
+    assert ndc[0, 0, 2] == -1
+    assert ndc[0, 1, 2] == 0
+    assert ndc.isfinite().all()
+
+
+def test_points_that_are_not_finite_have_depth_zero():
+    ndc = sr.project(points([0, np.nan, 1], [np.inf, 0, 1]), sr.LookAtCamera((0, 0, 5)), 1.0)
+    assert (ndc == 0).all()
+
+
+def test_rotations_are_rotations(rng):
+    eye = torch.randn(5, 3, generator=rng, dtype=torch.float64)
+    view = sr.LookAtCamera(eye, up=(0.3, 1, 0.2)).view_matrix(eye)
+    rotation = view[:, :3, :3]
+    assert_same(rotation @ rotation.mT, torch.eye(3, dtype=torch.float64).expand(5, 3, 3), 1e-12)
+    # Right, up and forward: a left-handed frame, so the world is seen as it is.
+    assert_same(torch.linalg.det(rotation), -torch.ones(5, dtype=torch.float64), 1e-12)
+    assert_same(view[:, 3], torch.tensor([[0.0, 0, 0, 1]], dtype=torch.float64).expand(5, 4))
+
+
+def test_orbit_eyes():
+    eyes = sr.orbit_eyes(2.0, 30.0, [0, 90, 180])
+    expected = [[0, 1, 3**0.5], [3**0.5, 1, 0], [0, 1, -(3**0.5)]]
+    assert eyes == pytest.approx(np.array(expected))
+    assert sr.orbit_eyes(1.0, 90.0, 0.0) == pytest.approx(np.array([[0, 1, 0]]))
+
+
+@pytest.mark.parametrize("elevation", [0.0, 40.0, 90.0, -90.0, 130.0])
+def test_orbits_go_over_the_poles(elevation):
+    azimuths = [0.0, 50.0, 200.0]
+    eyes, ups = sr.orbit_eyes(3.0, elevation, azimuths), sr.orbit_ups(elevation, azimuths)
+    step = 1e-6
+    growing = (sr.orbit_eyes(1.0, elevation + step, azimuths) - eyes / 3) / np.radians(step)
+    assert ups == pytest.approx(growing, abs=1e-5)
+    assert np.linalg.norm(eyes, axis=1) == pytest.approx(3)
+    ndc = sr.project(points([0, 0, 0], *(0.1 * ups).tolist()), sr.LookAtCamera(eyes, up=ups), 1.0)
+    assert_same(ndc[:, 0], points(*[[0, 0, 3]] * 3)[0])
+    assert (ndc.diagonal(1, 0, 1)[1] > 0).all()  # each camera's up is up
+
+
+@pytest.mark.parametrize("elevation", [20.0, 90.0])
+def test_orbits_of_arrays(elevation, rng):
+    numbers = (rows([2, 3, 4]), rows([elevation]), rows([10, 20, -50]))
+    found = sr.orbit_eyes(*numbers), sr.orbit_ups(*numbers[1:])
+    assert_same(found[0], torch.tensor(sr.orbit_eyes(*(x.numpy() for x in numbers))))
+    assert_same(found[1], torch.tensor(sr.orbit_ups(*(x.numpy() for x in numbers[1:]))))
+    mixed = sr.orbit_eyes(2.0, numbers[1], [10, 20])
+    assert_same(mixed, torch.tensor(sr.orbit_eyes(2.0, elevation, [10, 20])))
+    vertices, _ = scenes.bumpy_octahedron(rng)
+
+    def project(distance, elevation, azimuth):
+        eyes, ups = sr.orbit_eyes(distance, elevation, azimuth), sr.orbit_ups(elevation, azimuth)
+        return sr.project(vertices, sr.LookAtCamera(eyes, up=ups), 1.0)
+
+    inputs = dict(zip(("distance", "elevation", "azimuth"), numbers))
+    gradients.assert_gradients_match(project, inputs, rng)
+
+
+# --- Refusals ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"eye": (1, 2)}, "eye must be 3 finite numbers"),
+        ({"eye": (1, 2, np.nan)}, "eye must be 3 finite numbers"),
+        ({"eye": np.zeros((2, 2, 3))}, "eye must be 3 finite numbers"),
+        ({"eye": (0, 0, 0)}, "eye and at must differ"),
+        ({"eye": (0, 3, 0)}, "up must not be parallel"),
+        ({"eye": (0, 0, 3), "up": (0, 0, 0)}, "up must not be parallel"),
+        ({"eye": (0, 0, 3), "at": (1,)}, "at must be 3 finite numbers"),
+        ({"eye": (0, 0, 3), "fov_degrees": 0}, "fov_degrees must be above 0 and under 180, got 0"),
+        ({"eye": (0, 0, 3), "fov_degrees": 180.0}, "fov_degrees must be above 0 and under 180"),
+        ({"eye": (0, 0, 3), "fov_degrees": np.nan}, "fov_degrees must be above 0 and under 180"),
+        ({"eye": (0, 0, 3), "fov_degrees": [30, 200]}, "fov_degrees must be above 0 and under"),
+    ],
+)
+def test_cameras_refuse(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        sr.LookAtCamera(**arguments)
+
+
+K = np.diag([2.0, 2.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "words"),
+    [
+        (lambda: sr.Look((0, 0, 3), (0, 0, 0)), ValueError, "direction must not be zero"),
+        (lambda: sr.Look((0, 0, 3), (0, 2, 0)), ValueError, "up must not be parallel"),
+        (lambda: sr.Look((0, 0, 3), (0, 2)), ValueError, "direction must be 3 finite numbers"),
+        (lambda: sr.Extrinsics(np.eye(4)), ValueError, "rotation must be 3 x 3 finite numbers"),
+        (lambda: sr.Extrinsics(2 * np.eye(3)), ValueError, "must have orthonormal rows"),
+        (lambda: sr.Extrinsics(-np.eye(3)), ValueError, "rotation must .* determinant 1"),
+        (lambda: sr.Orthographic(0.0), ValueError, "half_height must be finite and above 0, got 0"),
+        (lambda: sr.Orthographic([1, np.inf]), ValueError, "half_height must be finite"),
+        (lambda: sr.Intrinsics(K, 0, 4), ValueError, "height must be at least 1"),
+        (lambda: sr.Intrinsics(K, 4, 4.5), TypeError, "width must be an int"),
+        (lambda: sr.Intrinsics(-K, 4, 4), ValueError, "fx and fy above 0"),
+        (lambda: sr.Intrinsics(K + 1, 4, 4), ValueError, r"matrix must be \[\[fx, skew, cx"),
+        (lambda: sr.Intrinsics(K, 4, 4, np.zeros(4)), ValueError, "distortion must be 5 finite"),
+        (lambda: sr.MatrixCamera(np.eye(3), np.eye(4)), ValueError, "view must be 4 x 4 finite"),
+        (lambda: sr.orbit_eyes(np.nan, 0, 0), ValueError, "distance must be 1 finite numbers"),
+        (lambda: sr.orbit_eyes(rows([1.0]), rows([1.0]).float(), 0), TypeError, "must be float64"),
+        (lambda: sr.orbit_eyes(rows([1, 2]), rows([1, 2, 3]), 0), ValueError, "distance must have"),
+    ],
+)
+def test_poses_and_lenses_refuse(build, error, words):
+    with pytest.raises(error, match=words):
+        build()
+
+
+def test_intrinsics_are_for_images_of_one_shape():
+    lens = sr.Intrinsics(K, HEIGHT, WIDTH)
+    sr.view_to_ndc(points([0, 0, 1]), lens, (2 * WIDTH) / (2 * HEIGHT))
+    with pytest.raises(ValueError, match=r"for images of 40 x 30 pixels: aspect must be 1\.33333"):
+        sr.view_to_ndc(points([0, 0, 1]), lens, 1.0)
+
+
+def test_view_to_ndc_refuses():
+    with pytest.raises(ValueError, match=r"points must have shape \(B or 1, F, 3, 3\)"):
+        sr.view_to_ndc(torch.zeros(1, 2, 4, 3), sr.Perspective(), 1.0)
+    with pytest.raises(ValueError, match=r"points must have shape \(3 or 1, 5, 3\)"):
+        sr.view_to_ndc(torch.zeros(2, 5, 3), sr.Perspective([30, 40, 50]), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("camera", "error", "words"),
+    [
+        (sr.LookAtCamera(torch.zeros(3).double()), ValueError, r"eye must have shape \(B or 1, 3"),
+        (sr.LookAtCamera(torch.zeros(1, 3)), TypeError, "eye must be float64, got float32"),
+        (
+            sr.LookAtCamera(torch.rand(2, 3).double(), torch.rand(3, 3).double()),
+            ValueError,
+            "eye must have shape",
+        ),
+        (
+            sr.LookAtCamera((0, 0, 3), fov_degrees=torch.ones(2, 1).double()),
+            ValueError,
+            r"fov_degrees must have shape \(B or 1\)",
+        ),
+        (
+            sr.MatrixCamera(torch.eye(4).double(), torch.eye(4).double()[None]),
+            ValueError,
+            "view must have shape",
+        ),
+        (
+            sr.MatrixCamera(torch.eye(4).double()[None], torch.eye(4)[None]),
+            TypeError,
+            "projection must be float64, got float32",
+        ),
+        (
+            sr.MatrixCamera(*(torch.eye(4).double().repeat(n, 1, 1) for n in (2, 3))),
+            ValueError,
+            "view must have shape",
+        ),
+    ],
+)
+def test_project_refuses(camera, error, words):
+    with pytest.raises(error, match=words):
+        sr.project(torch.zeros(1, 4, 3, dtype=torch.float64), camera, 1.0)
+
+
+def test_as_many_cameras_as_meshes():
+    camera = sr.LookAtCamera(sr.orbit_eyes(3, 0, [0, 90, 180]))
+    with pytest.raises(ValueError, match=r"vertices must have shape \(3 or 1, "):
+        sr.project(torch.zeros(2, 4, 3), camera, 1.0)

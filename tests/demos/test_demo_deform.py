@@ -1,0 +1,162 @@
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+import taichi_softras as sr
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = ROOT / "demos" / "deform.py"
+
+
+@pytest.fixture(scope="module")
+def deform():
+    """The demo as a module."""
+    sys.path.insert(0, str(PROGRAM.parent))
+    try:
+        spec = importlib.util.spec_from_file_location("deform", PROGRAM)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["deform"] = module  # where dataclasses look themselves up
+        spec.loader.exec_module(module)
+        yield module
+    finally:
+        sys.path.remove(str(PROGRAM.parent))
+        sys.modules.pop("deform", None)
+
+
+@pytest.fixture
+def furniture(tmp_path, monkeypatch):
+    """Two small archives, with a cube, and two models of one name."""
+    for collection, names in (("one", ("box", "pot")), ("two", ("pot",))):
+        with zipfile.ZipFile(tmp_path / f"{collection}.sh3f", "w") as archive:
+            for name in names:
+                sr.write_mesh(sr.cube(), tmp_path / "mesh.obj")
+                archive.write(tmp_path / "mesh.obj", f"{collection}/{name}/{name}.obj")
+    monkeypatch.setenv("SOFTRAS_FURNITURE", str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def block(tmp_path_factory):
+    """A mesh file."""
+    path = tmp_path_factory.mktemp("meshes") / "block.ply"
+    sr.write_mesh(sr.cube(), path)
+    return path
+
+
+def test_program_fits_without_importing_pytorch(block, tmp_path):
+    output = tmp_path / "new" / "folder"
+    # A PyTorch that ends the program which imports it.
+    (tmp_path / "torch.py").write_text("raise SystemExit('PyTorch was imported')")
+    result = subprocess.run(
+        [sys.executable, "demos/deform.py", "--quick", "--output", output, block],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    (fit,) = json.loads((output / "deform.json").read_text())["fits"]
+    for name in ("held_out_iou", "voxel_iou"):
+        assert 1 - fit[name] < 0.6 * (1 - fit["start"][name])
+    assert fit["chamfer"] < 0.6 * fit["start"]["chamfer"]
+    assert f"{fit['held_out_iou']:.3f}" in result.stdout
+    assert sr.read_mesh(output / "block-taichi-6-32.ply").num_faces == 320
+    assert iio.imread(output / "deform.png").ndim == 3
+    # Spheres turn into blocks below masks that are black on white.
+    frames = iio.imread(output / "deform.gif")
+    mask, first, last = frames[0, :48], frames[0, 48:], frames[-1, 48:]
+    assert mask[0, 24].tolist() == [255] * 3
+    assert mask[24, 24].tolist() == [0] * 3
+    assert (first != last).any()
+
+
+def test_frameworks_fit_equally_well(deform, block):
+    (target,) = deform.read_targets([block], []).values()
+    judge = deform.Judge(target, sr.icosphere(1))
+    options = deform.FitOptions(views=6, size=32, steps=30, subdivisions=1, refinements=1)
+    by_taichi, by_torch = (
+        deform.carry_out(deform.Run("block", framework, options), target, judge, 2, lambda: None)[0]
+        for framework in ("taichi", "torch")
+    )
+    # The steps are the same but for rounding.
+    np.testing.assert_allclose(by_taichi["losses"][:5], by_torch["losses"][:5], rtol=1e-3)
+    for name in ("held_out_iou", "voxel_iou"):
+        assert abs(by_taichi[name] - by_torch[name]) < 0.02
+
+
+def test_furniture_is_found_by_name(deform, furniture):
+    targets = deform.read_targets([], ["box", "two/pot"])
+    assert list(targets) == ["box", "pot"]
+    assert targets["box"].num_faces == sr.cube().num_faces
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("pot", "one/pot, two/pot"), ("chair", "fits none"), ("ox", "fits none")]
+)
+def test_furniture_must_be_one_model(name, message, deform, furniture):
+    with pytest.raises(ValueError, match=message):
+        deform.read_targets([], [name])
+
+
+def test_meshes_must_have_different_names(deform, furniture, block):
+    with pytest.raises(ValueError, match="block twice"):
+        deform.read_targets([block, block], ["box"])
+
+
+def test_furniture_needs_archives(deform, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOFTRAS_FURNITURE", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="sweethome3d-furniture"):
+        deform.read_targets([], ["box"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no_such.obj"], "no_such.obj"),
+        (["--steps", "0"], "steps must be at least 1, got 0"),
+        (["--views", "24", "0"], "views must be at least 1, got 0"),
+        (["--size", "-3"], "size must be at least 1, got -3"),
+    ],
+)
+def test_bad_arguments_are_refused_in_a_line(arguments, message, deform, tmp_path, capsys):
+    with pytest.raises(SystemExit) as error:
+        deform.main([*arguments, "--output", str(tmp_path / "out")])
+    assert error.value.code == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
+def test_mask_iou_is_the_mean_over_images(deform):
+    masks = np.array([[[1, 1, 0, 0]], [[1, 0, 0, 0]], [[0, 0, 0, 0]]], dtype=float)
+    others = np.array([[[0, 1, 1, 0]], [[1, 0, 0, 0]], [[0, 0, 0, 0]]], dtype=float)
+    assert deform.mask_iou(masks, others) == pytest.approx((1 / 3 + 1 + 1) / 3)
+
+
+def test_hull_of_a_sphere_is_a_sphere(deform):
+    sphere = sr.icosphere(3, radius=0.3)
+    sphere = sphere.with_vertices(sphere.vertices + np.float32([0.15, 0.1, -0.2]))
+    options = deform.FitOptions(views=12)
+    scene = deform.silhouette_scene(sphere, options)
+    hull = deform.carve_hull(deform.draw_masks(sphere, scene, 1), scene)
+    voxels = deform.voxelize(sphere)
+    assert hull.shape == voxels.shape
+    assert (hull | ~voxels).mean() > 0.99  # nothing of it is carved off
+    assert sr.voxel_iou(hull, voxels)[0] > 0.7
+
+
+def test_voxels_count_what_reaches_out_of_the_box(deform):
+    wide = sr.icosphere(3, radius=0.55)
+    assert deform.voxelize(wide).mean() > 0.6
+
+
+def test_recorded_steps_begin_close_together(deform):
+    assert deform.recorded_steps(100, 4) == {0, 11, 44, 99}
+    assert deform.recorded_steps(2, 36) == {0, 1}

@@ -1,0 +1,106 @@
+"""Prefix sums and lists of faces, against NumPy."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from taichi_softras.arrays.kernels.scan import NUM_CHUNKS, exclusive_scan
+from taichi_softras.arrays.runtime import ensure_running
+from taichi_softras.arrays.torch_bridge import _allocate_on
+from taichi_softras.rasterizer import _lists
+from taichi_softras.rasterizer._lists import list_tile_faces
+from taichi_softras.rasterizer.kernels.tiles import FACE_SHIFT, tile_kernels
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def _running():
+    ensure_running()
+
+
+@pytest.mark.parametrize(
+    "length", [1, 2, NUM_CHUNKS - 1, NUM_CHUNKS, NUM_CHUNKS + 1, 2 * NUM_CHUNKS, 12345]
+)
+def test_exclusive_scan(length, rng):
+    counts = torch.randint(0, 9, (length,), generator=rng, dtype=torch.int32)
+    starts = torch.full((length + 1,), -1, dtype=torch.int32)
+    total = exclusive_scan(counts, torch.zeros(NUM_CHUNKS, dtype=torch.int64), starts)
+    assert total == int(counts.sum())
+    assert starts.tolist() == [0, *counts.cumsum(0).tolist()]
+
+
+def test_exclusive_scan_counts_in_64_bits():
+    counts = torch.full((5,), 2**30, dtype=torch.int32)
+    starts = torch.zeros(6, dtype=torch.int32)
+    total = exclusive_scan(counts, torch.zeros(NUM_CHUNKS, dtype=torch.int64), starts)
+    assert total == 5 * 2**30
+
+
+def random_boxes(rng, num_items, num_faces, height, width):
+    """Boxes (B, F, 4) within the image, some of them empty."""
+    ends = torch.rand(num_items, num_faces, 2, 2, generator=rng).sort(dim=2).values
+    ends = (ends * torch.tensor([height + 1, width + 1])).int()
+    boxes = torch.cat([ends[:, :, 0], ends[:, :, 1] - ends[:, :, 0]], dim=-1)
+    empty = (boxes[..., 2:] == 0).any(-1)
+    boxes[..., 2:][empty] = 0
+    items = torch.arange(num_items, dtype=torch.int32)[:, None, None].expand(-1, num_faces, 1)
+    return torch.cat([boxes, items], dim=-1).contiguous()
+
+
+@pytest.mark.parametrize(
+    ("num_items", "num_faces", "height", "width", "tile_size"),
+    [(1, 1, 1, 1, 4), (2, 30, 9, 17, 4), (1, 50, 16, 8, 8), (3, 7, 40, 5, 16), (1, 5000, 6, 6, 4)],
+)
+def test_lists_of_faces(num_items, num_faces, height, width, tile_size, rng):
+    """Each tile lists the faces whose boxes touch it, in order, however threads ran."""
+    boxes = random_boxes(rng, num_items, num_faces, height, width)
+    starts, entries = list_tile_faces(boxes, num_items, height, width, tile_size, _allocate_on(CPU))
+    starts, entries, boxes = starts.numpy(), entries.numpy(), boxes.numpy()
+    tile = 0
+    for b in range(num_items):
+        row, col, rows, cols, _ = boxes[b].T
+        for tile_row in range(0, height, tile_size):
+            for tile_col in range(0, width, tile_size):
+                touched = (row < tile_row + tile_size) & (row + rows > tile_row)
+                touched &= (col < tile_col + tile_size) & (col + cols > tile_col)
+                expected = np.flatnonzero(touched & (rows * cols > 0))
+                found = entries[starts[tile] : starts[tile + 1]]
+                assert (found >> FACE_SHIFT).tolist() == expected.tolist()
+                last = tile_size - 1
+                reach = [
+                    np.clip(row - tile_row, 0, last) << 12,
+                    np.clip(row + rows - 1 - tile_row, 0, last) << 8,
+                    np.clip(col - tile_col, 0, last) << 4,
+                    np.clip(col + cols - 1 - tile_col, 0, last),
+                ]
+                assert (found & 0xFFFF).tolist() == sum(reach)[expected].tolist()
+                tile += 1
+    assert len(starts) == tile + 1
+
+
+def test_lists_are_sorted_whatever_threads_do(monkeypatch):
+    """Threads fill lists in any order; here, in the worst."""
+    kernels = tile_kernels()
+
+    def fill(*arguments):
+        kernels.fill(*arguments)
+        entries = arguments[-1]
+        entries.copy_(entries.flip(0))
+
+    backwards = SimpleNamespace(count=kernels.count, fill=fill, sort=kernels.sort)
+    monkeypatch.setattr(_lists, "tile_kernels", lambda: backwards)
+    boxes = torch.tensor([0, 0, 4, 4, 0], dtype=torch.int32).repeat(1, 100, 1)
+    _, entries = list_tile_faces(boxes, 1, 4, 4, 4, _allocate_on(CPU))
+    assert (entries >> FACE_SHIFT).tolist() == list(range(100))
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 5, 13, 14, 1000])
+def test_sort(length, rng):
+    entries = torch.randperm(2 * length + 6, generator=rng)
+    starts = torch.tensor([0, 3, 3 + length, len(entries)], dtype=torch.int32)
+    parts = [part.sort().values for part in entries.split([3, length, length + 3])]
+    tile_kernels().sort(starts, entries)
+    assert entries.tolist() == torch.cat(parts).tolist()
