@@ -155,11 +155,17 @@ def map_colors(texture: sr.UVTexture, weights: Tensor) -> Tensor:
         of_faces = maps[:1].expand(uvs.shape[3], -1)
     else:
         of_faces = maps[texture.face_maps.long()]
-    first, height, width, clamps = of_faces.long().T
+    first, height, width, code = of_faces.long().T
+    along_u = torch.where(code < 3, code, (code - 3) // 3)
+    along_v = torch.where(code < 3, code, (code - 3) % 3)
     x, y = uvs[..., 0] * width - 0.5, (1 - uvs[..., 1]) * height - 0.5
 
-    def wrapped(i, size):
-        return torch.where(clamps == 1, torch.minimum(i.clamp(min=0), size - 1), i.remainder(size))
+    def wrapped(i, size, wrap):
+        repeated = i.remainder(size)
+        clamped = torch.minimum(i.clamp(min=0), size - 1)
+        is_turned = i.div(size, rounding_mode="floor") % 2 == 1
+        mirrored = torch.where(is_turned, size - 1 - repeated, repeated)
+        return torch.stack([repeated, clamped, mirrored]).gather(0, wrap.expand(1, *i.shape))[0]
 
     total = torch.zeros(())
     items = torch.arange(len(uvs))[:, None, None, None].clamp(max=len(texels) - 1)
@@ -167,7 +173,7 @@ def map_colors(texture: sr.UVTexture, weights: Tensor) -> Tensor:
         for right in (0, 1):
             row, col = y.detach().floor().long() + down, x.detach().floor().long() + right
             weight = (1 - (x - col).abs()) * (1 - (y - row).abs())
-            index = first + wrapped(row, height) * width + wrapped(col, width)
+            index = first + wrapped(row, height, along_v) * width + wrapped(col, width, along_u)
             total = total + weight[..., None] * texels[items, index]
     return total
 

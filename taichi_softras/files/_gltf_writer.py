@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taichi_softras.files._encoding import _png, _vertex_normals, unique_names
-from taichi_softras.meshes.materials import Material
+from taichi_softras.meshes.materials import Material, Wrap
 from taichi_softras.meshes.mesh import Mesh
 
 FLOAT, UNSIGNED_INT = 5126, 5125  # as glTF numbers OpenGL's names
 
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
 
-WRAP_MODES = {"repeat": 10497, "clamp": 33071}
+WRAP_MODES = {"repeat": 10497, "clamp": 33071, "mirror": 33648}
 
 
 def glb_bytes(mesh: Mesh) -> bytes:
@@ -78,6 +78,7 @@ class _Gltf:
 
     def add_materials(self, materials: tuple[Material, ...]) -> None:
         images: dict[int, int] = {}
+        samplers: list[tuple[Wrap, Wrap]] = []
         textures: list[dict[str, int]] = []
         entries = []
         for material, name in zip(materials, unique_names(materials)):
@@ -87,7 +88,9 @@ class _Gltf:
                 if id(material.image) not in images:
                     images[id(material.image)] = self.add_view(_png(material.image))
                 source = list(images).index(id(material.image))
-                texture = {"sampler": list(WRAP_MODES).index(material.wrap), "source": source}
+                if material.wraps not in samplers:
+                    samplers.append(material.wraps)
+                texture = {"sampler": samplers.index(material.wraps), "source": source}
                 if texture not in textures:
                     textures.append(texture)
                 values["baseColorTexture"] = {"index": textures.index(texture)}
@@ -95,7 +98,10 @@ class _Gltf:
         self.tree["materials"] = entries
         if textures:
             self.tree["textures"] = textures
-            self.tree["samplers"] = [{"wrapS": m, "wrapT": m} for m in WRAP_MODES.values()]
+            self.tree["samplers"] = [
+                {"wrapS": WRAP_MODES[along_u], "wrapT": WRAP_MODES[along_v]}
+                for along_u, along_v in samplers
+            ]
             self.tree["images"] = [
                 {"bufferView": view, "mimeType": "image/png"} for view in images.values()
             ]

@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 GREY = 0.7
 """Red, green and blue of what has no colour of its own."""
 
-Wrap = Literal["repeat", "clamp"]
+Wrap = Literal["repeat", "clamp", "mirror"]
 
 WRAPS: tuple[Wrap, ...] = get_args(Wrap)
 """The ways to wrap an image; the place of one here is its number in `TextureMaps.maps`."""
+
+Wraps = Wrap | tuple[Wrap, Wrap]
+"""One way to wrap, or one along u and one along v."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,21 +33,25 @@ class Material:
         image: Of shape (H, W, 3): red, green and blue from 0 to 1, finite, row 0 at the top.
             float32 or float64, kept as it is; copied unless it cannot be written to. None if
             there is none.
-        wrap: What is outside the image: it again ("repeat"), or its border ("clamp").
+        wrap: What is outside the image: it again ("repeat"), its border ("clamp"), or it again,
+            turned over every other time ("mirror"). Or two of these: to the left and right, and
+            below and above. Kept as one where both are the same.
 
     Raises:
         TypeError: If the name is no text, or the image holds no floats.
-        ValueError: If a shape is another, a value is not finite, or ``wrap`` is none of the two.
+        ValueError: If a shape is another, a value is not finite, or ``wrap`` is none of these.
 
     Example:
         >>> Material("glass", (0.5, 0.5, 1)).color
         (0.5, 0.5, 1.0)
+        >>> Material(wrap=("mirror", "clamp")).wraps, Material(wrap=("mirror", "mirror")).wrap
+        (('mirror', 'clamp'), 'mirror')
     """
 
     name: str = ""
     color: tuple[float, float, float] = (1.0, 1.0, 1.0)
     image: NDArray[Any] | None = None
-    wrap: Wrap = "repeat"
+    wrap: Wraps = "repeat"
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
@@ -52,11 +59,34 @@ class Material:
         color = np.asarray(self.color)
         if color.dtype.kind not in "iuf" or color.shape != (3,) or not np.isfinite(color).all():
             raise ValueError(f"color must be 3 finite numbers, got {self.color!r}")
-        if self.wrap not in WRAPS:
-            raise ValueError(f"wrap must be one of {WRAPS}, got {self.wrap!r}")
+        object.__setattr__(self, "wrap", _checked_wrap(self.wrap))
         object.__setattr__(self, "color", tuple(map(float, color)))
         if self.image is not None:
             object.__setattr__(self, "image", _frozen_image(self.image))
+
+    @property
+    def wraps(self) -> tuple[Wrap, Wrap]:
+        """How the image wraps along u, and along v."""
+        return wraps_along(self.wrap)
+
+    @property
+    def wrap_code(self) -> int:
+        """The number in `TextureMaps.maps` that says how the image wraps."""
+        along_u, along_v = (WRAPS.index(wrap) for wrap in self.wraps)
+        return along_u if along_u == along_v else len(WRAPS) * (1 + along_u) + along_v
+
+
+def wraps_along(wrap: Wraps) -> tuple[Wrap, Wrap]:
+    """Say along u and along v what may be said once for both."""
+    return wrap if isinstance(wrap, tuple) else (wrap, wrap)
+
+
+def _checked_wrap(given: Any) -> Wraps:
+    both: Any = (given, given) if isinstance(given, str) else given
+    if not isinstance(both, (tuple, list)) or len(both) != 2 or not set(both) <= set(WRAPS):
+        raise ValueError(f"wrap must be one of {WRAPS}, or two of these, got {given!r}")
+    along_u, along_v = both
+    return along_u if along_u == along_v else (along_u, along_v)
 
 
 def _frozen_image(given: Any) -> NDArray[Any]:
@@ -74,7 +104,21 @@ def _frozen_image(given: Any) -> NDArray[Any]:
     return image
 
 
-def nearest_texels(image: NDArray[Any], uvs: NDArray[Any], wrap: Wrap) -> NDArray[Any]:
+def wrapped_uvs(uvs: NDArray[Any], wrap: Wraps) -> NDArray[Any]:
+    """Bring texture coordinates (..., 2) into the image, 0 to 1. What is inside stays, 1 too."""
+    inside = np.empty_like(uvs)
+    for axis, along in enumerate(wraps_along(wrap)):
+        t = uvs[..., axis]
+        if along == "clamp":
+            inside[..., axis] = np.clip(t, 0, 1)
+        elif along == "mirror":
+            inside[..., axis] = 1 - np.abs(1 - t % 2)
+        else:
+            inside[..., axis] = np.where((t < 0) | (t > 1), t % 1, t)
+    return inside
+
+
+def nearest_texels(image: NDArray[Any], uvs: NDArray[Any], wrap: Wraps) -> NDArray[Any]:
     """Look up an image at texture coordinates.
 
     0 and 1 are the centres of the first and the last texel here, so that a corner at the border
@@ -93,8 +137,7 @@ def nearest_texels(image: NDArray[Any], uvs: NDArray[Any], wrap: Wrap) -> NDArra
         >>> nearest_texels(image, np.array([[0.0, 0.0], [1.0, 1.0], [1.75, 0.0]]), "repeat")[:, 0]
         array([6., 3., 9.])
     """
-    is_outside = (uvs < 0) | (uvs > 1)
-    inside = np.clip(uvs, 0, 1) if wrap == "clamp" else np.where(is_outside, uvs % 1, uvs)
+    inside = wrapped_uvs(uvs, wrap)
     rows = np.rint((1 - inside[:, 1]) * (image.shape[0] - 1)).astype(np.int64)
     columns = np.rint(inside[:, 0] * (image.shape[1] - 1)).astype(np.int64)
     texels: NDArray[Any] = image[rows, columns]

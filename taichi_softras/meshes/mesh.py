@@ -11,7 +11,7 @@ import numpy as np
 import taichi as ti
 from numpy.typing import ArrayLike, NDArray
 
-from taichi_softras.meshes.materials import GREY, WRAPS, Material
+from taichi_softras.meshes.materials import GREY, Material
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +31,8 @@ class TextureMaps(NamedTuple):
         texels: (T, 3) red, green and blue of all maps, one after another, each row by row from
             the top. In the type of the mesh.
         maps: (M, 4) int32: of each map the number of its first texel, its height and its width
-            in texels, and how it wraps: 0 repeats, 1 clamps.
+            in texels, and how it wraps: 0 repeats, 1 clamps, 2 mirrors, along u and v alike;
+            3 + 3 a + b stands for a along u and b along v, of these three.
         face_maps: (F,) int32, the map of each face.
     """
 
@@ -193,14 +194,15 @@ class Mesh:
         texels: list[NDArray[Any]] = []
         maps: list[tuple[int, ...]] = []
         map_of_material = []
+        first = 0
         for material in self.materials:
             key = (id(material.image), material.color, material.wrap)
             if key not in numbers:
                 image = np.ones((1, 1, 3), dtype) if material.image is None else material.image
-                first = sum(len(previous) for previous in texels)
                 numbers[key] = len(maps)
-                maps.append((first, *image.shape[:2], WRAPS.index(material.wrap)))
+                maps.append((first, *image.shape[:2], material.wrap_code))
                 texels.append((image * np.array(material.color)).astype(dtype).reshape(-1, 3))
+                first += len(texels[-1])
             map_of_material.append(numbers[key])
         face_uvs = self.face_uvs
         return TextureMaps(

@@ -11,6 +11,7 @@ import taichi as ti
 from taichi_softras.arrays.bridge import array_like, dtype_of, on_host
 from taichi_softras.arrays.checks import check_array, check_sizes
 from taichi_softras.arrays.operator import Array
+from taichi_softras.meshes.materials import WRAPS
 
 CORNERS = np.eye(3)[None, None]
 """Barycentric coordinates of a face's corners, (1, 1, 3, 3)."""
@@ -65,8 +66,9 @@ class UVTexture:
         texels: (B or 1, H, W, C), the image, row 0 on top; C colours. Or, of any height and
             width, the texels of several images, one after the other, each row by row from the top.
         maps: (M, 4) int32, for each of several images its first texel, its height and width, and
-            0 if it is repeated beyond its border, 1 if its border's texels are. None if ``texels``
-            are one image, that is repeated.
+            what is beyond its border: 0, it again; 1, the texels of its border; 2, it again,
+            mirrored every other time. 3 + 3 a + b stands for a along u and b along v, of these
+            three. None if ``texels`` are one image, that is repeated.
         face_maps: (F,) int32, which of them each face has; None if there is one only.
 
     Example:
@@ -131,6 +133,11 @@ class UVTexture:
             if not sizes_fit or not len(maps):
                 raise ValueError(
                     f"maps must be at least 1, within the {num_texels} texels, got {maps.tolist()}"
+                )
+            wraps = maps[:, 3]
+            if wraps.min() < 0 or wraps.max() >= len(WRAPS) + len(WRAPS) ** 2:
+                raise ValueError(
+                    f"maps must wrap by numbers from 0 to 11, got {wraps.min()} to {wraps.max()}"
                 )
         if self.face_maps is None:
             if self.maps.shape[0] != 1:

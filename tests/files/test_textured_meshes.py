@@ -84,7 +84,9 @@ def drawn(mesh):
         (("", (1, 1, 1), np.zeros((2, 2, 4))), ValueError, r"got \(2, 2, 4\)"),
         (("", (1, 1, 1), np.zeros((0, 2, 3))), ValueError, r"got \(0, 2, 3\)"),
         (("", (1, 1, 1), np.full((1, 1, 3), np.nan)), ValueError, "image must be finite"),
-        (("", (1, 1, 1), None, "mirror"), ValueError, r"wrap must be one of .* got 'mirror'"),
+        (("", (1, 1, 1), None, "tile"), ValueError, r"wrap must be one of .* got 'tile'"),
+        (("", (1, 1, 1), None, ("clamp",)), ValueError, r"or two of these, got \('clamp',\)"),
+        (("", (1, 1, 1), None, ("clamp", 1)), ValueError, r"or two of these, got \('clamp', 1\)"),
     ],
 )
 def test_refusals_of_a_material(arguments, error, message):
@@ -109,7 +111,13 @@ def test_the_image_is_copied_unless_nobody_can_write_to_it():
 def test_nearest_texels():
     image = np.arange(12.0).reshape(2, 2, 3)
     uvs = np.array([[0, 0], [1, 0], [0, 1], [1, 1], [0.4, 0.6], [-0.2, 2.9], [7, -3]])
-    expected = {"repeat": [6, 9, 0, 3, 0, 3, 6], "clamp": [6, 9, 0, 3, 0, 0, 9]}
+    expected = {
+        "repeat": [6, 9, 0, 3, 0, 3, 6],
+        "clamp": [6, 9, 0, 3, 0, 0, 9],
+        "mirror": [6, 9, 0, 3, 0, 0, 3],
+        ("clamp", "repeat"): [6, 9, 0, 3, 0, 0, 9],
+        ("repeat", "clamp"): [6, 9, 0, 3, 0, 3, 6],
+    }
     for wrap, reds in expected.items():
         np.testing.assert_array_equal(nearest_texels(image, uvs, wrap)[:, 0], reds)
 
@@ -196,6 +204,13 @@ def test_equal_materials_share_a_map(rng):
     mesh = sr.Mesh(CORNERS, faces, face_uvs=uvs, face_materials=range(4), materials=materials)
     np.testing.assert_array_equal(mesh.texture_maps().face_maps, [0, 0, 1, 2])
     assert len(mesh.texture_maps().texels) == 12
+
+
+def test_each_way_to_wrap_has_its_number():
+    ways = ["repeat", "clamp", "mirror", ("repeat", "clamp"), ("clamp", "repeat")]
+    materials = [sr.Material(wrap=wrap) for wrap in ways]
+    mesh = sr.Mesh(CORNERS, [[0, 1, 2]] * 5, face_materials=range(5), materials=materials)
+    np.testing.assert_array_equal(mesh.texture_maps().maps[:, 3], [0, 1, 2, 4, 6])
 
 
 def test_texture_maps_need_materials():
@@ -651,7 +666,7 @@ def test_gltf_says_how_a_texture_wraps(tmp_path):
     length = struct.unpack("<I", content[12:16])[0]
     tree = json.loads(content[20 : 20 + length])
     tree["buffers"][0]["uri"] = "a.bin"
-    tree["samplers"][1] = {}
+    tree["samplers"][0] = {}
     (tmp_path / "a.bin").write_bytes(content[28 + length :])
     found = sr.read_mesh(written(tmp_path / "a.gltf", json.dumps(tree)), textures=True)
     assert [material.wrap for material in found.materials] == ["repeat", "repeat"]

@@ -12,8 +12,13 @@ import taichi_softras as sr
 from taichi_softras.arrays.corners import concatenate
 from taichi_softras.rasterizer._operator import RasterizeOperator
 
-MAPS = torch.tensor([[0, 3, 4, 0], [12, 1, 1, 0], [13, 2, 5, 1]], dtype=torch.int32)
-FACE_MAPS = torch.tensor([0, 2, 1, 0, 2, 0], dtype=torch.int32)
+MAPS = torch.tensor(
+    [[0, 3, 4, 0], [12, 1, 1, 0], [13, 2, 5, 1], [0, 3, 4, 2], [13, 2, 5, 3 + 3 * 2 + 1]],
+    dtype=torch.int32,
+)
+"""Of repeated, clamped and mirrored texels; the last is mirrored along u and clamped along v."""
+BAD_WRAP = torch.tensor([[0, 3, 4, 12]], dtype=torch.int32)
+FACE_MAPS = torch.tensor([0, 2, 1, 3, 4, 0], dtype=torch.int32)
 
 
 def settings_of(height, width, **options):
@@ -93,18 +98,30 @@ def test_images_are_upright():
     assert_same(drawn[..., :1], image, atol=1e-9)
 
 
-@pytest.mark.parametrize("clamps", [0, 1])
-def test_beyond_the_border(clamps):
-    """One row of texels, seen from u = -1 to 2 at their centres."""
+ALONG = {
+    "repeat": [1, 2, 4] * 3,
+    "clamp": [1, 1, 1, 1, 2, 4, 4, 4, 4],
+    "mirror": [4, 2, 1, 1, 2, 4, 4, 2, 1],
+}
+"""Three texels, 1, 2 and 4, from one width of them before the first to one after the last."""
+
+
+@pytest.mark.parametrize("along_v", ALONG)
+@pytest.mark.parametrize("along_u", ALONG)
+def test_beyond_the_border(along_u, along_v):
+    """Products of a row and a column of texels, seen from -1 to 2 at their centres."""
     corners = [[-1.0, -1.0], [3.0, -1.0], [-1.0, 3.0]]
     faces = torch.tensor([[*corner, 2.0] for corner in corners], dtype=torch.float64)[None, None]
     uvs = (faces[..., :2] + 1) / 2 * 3 - 1
-    texels = torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64).reshape(1, 1, 3, 1)
-    maps = torch.tensor([[0, 1, 3, clamps]], dtype=torch.int32)
-    options = settings_of(1, 9, sigma=1e-9, gamma=1e-6)
-    drawn = sr.rasterize(faces, sr.UVTexture(uvs, texels, maps), options)[0, 0, :, 0]
-    expected = [[1, 2, 4] * 3, [1, 1, 1, 1, 2, 4, 4, 4, 4]][clamps]
-    assert_same(drawn, torch.tensor(expected, dtype=torch.float64), atol=1e-9)
+    row = torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64)
+    texels = (row.flip(0)[:, None] * row).reshape(1, 3, 3, 1)  # row 0 is on top, v upwards
+    code = sr.Material(wrap=(along_u, along_v)).wrap_code
+    maps = torch.tensor([[0, 3, 3, code]], dtype=torch.int32)
+    options = settings_of(9, 9, sigma=1e-9, gamma=1e-6)
+    drawn = sr.rasterize(faces, sr.UVTexture(uvs, texels, maps), options)[0, ..., 0]
+    up = torch.tensor(ALONG[along_v], dtype=torch.float64).flip(0)
+    expected = up[:, None] * torch.tensor(ALONG[along_u], dtype=torch.float64)
+    assert_same(drawn, expected, atol=1e-8)
 
 
 @pytest.mark.parametrize("place", [1e30, -1e30])
@@ -322,12 +339,17 @@ def test_supersampled_gradients_match_finite_differences(rng):
         (
             lambda t: {"colors": sr.UVTexture(t, torch.zeros(1, 1, 23, 3), MAPS)},
             ValueError,
-            "face_maps must be given with 3 maps",
+            "face_maps must be given with 5 maps",
         ),
         (
             lambda t: {"colors": sr.UVTexture(t, torch.zeros(1, 1, 23, 3), MAPS, FACE_MAPS + 1)},
             ValueError,
-            "face_maps must be from 0 to 2, got 1 to 3",
+            "face_maps must be from 0 to 4, got 1 to 5",
+        ),
+        (
+            lambda t: {"colors": sr.UVTexture(t, torch.zeros(1, 1, 23, 3), BAD_WRAP)},
+            ValueError,
+            "maps must wrap by numbers from 0 to 11, got 12 to 12",
         ),
         (lambda t: {"attributes": torch.zeros(1, 5, 3, 2)}, ValueError, "attributes must have"),
         (lambda t: {"attributes": torch.zeros(1, 6, 3, 0)}, ValueError, "at least 1 channel"),

@@ -59,10 +59,29 @@ def surface_texel(w, resolution, dtype: ti.template()):
     return ti.select(is_lower, row * resolution + col, (last - row) * resolution + last - col)
 
 
+REPEAT, CLAMP, MIRROR = 0, 1, 2
+"""What is beyond the border of an image: it again, its border, or it turned over each time."""
+
+NUM_WRAPS = 3
+
+
 @ti.func
-def wrap_index(i, size, clamps):
-    """Bring an index into an image: by repeating the image, or its border."""
-    return ti.select(clamps, ti.math.clamp(i, 0, size - 1), i % size)
+def wraps_of(code):
+    """How a map wraps along u and v, of the one number that says both: see `UVTexture.maps`."""
+    mixed = ti.max(code - NUM_WRAPS, 0)
+    return (
+        ti.select(code < NUM_WRAPS, code, mixed // NUM_WRAPS),
+        ti.select(code < NUM_WRAPS, code, mixed % NUM_WRAPS),
+    )
+
+
+@ti.func
+def wrap_index(i, size, wrap):
+    """Bring an index into an image, as its border is passed."""
+    period = ti.select(wrap == MIRROR, 2 * size, size)
+    repeated = i % period
+    inside = ti.select(repeated < size, repeated, period - 1 - repeated)
+    return ti.select(wrap == CLAMP, ti.math.clamp(i, 0, size - 1), inside)
 
 
 @ti.func
@@ -79,8 +98,7 @@ def bilinear_taps(u, v, maps: ti.template(), m, dtype: ti.template()):
     Args:
         u: To the right.
         v: Up.
-        maps: (M, 4) int32: each map's first texel, height, width, and 1 if it clamps, 0 if it
-            repeats.
+        maps: (M, 4) int32: each map's first texel, height, width, and how it wraps.
         m: Which map.
         dtype: Precision.
 
@@ -94,10 +112,11 @@ def bilinear_taps(u, v, maps: ti.template(), m, dtype: ti.template()):
     y = map_position(1 - v, height, dtype)
     col = ti.cast(ti.floor(x), ti.i32)
     row = ti.cast(ti.floor(y), ti.i32)
-    left = wrap_index(col, width, maps[m, 3] != 0)
-    right = wrap_index(col + 1, width, maps[m, 3] != 0)
-    above = maps[m, 0] + wrap_index(row, height, maps[m, 3] != 0) * width
-    below = maps[m, 0] + wrap_index(row + 1, height, maps[m, 3] != 0) * width
+    wrap_u, wrap_v = wraps_of(maps[m, 3])
+    left = wrap_index(col, width, wrap_u)
+    right = wrap_index(col + 1, width, wrap_u)
+    above = maps[m, 0] + wrap_index(row, height, wrap_v) * width
+    below = maps[m, 0] + wrap_index(row + 1, height, wrap_v) * width
     return [above + left, above + right, below + left, below + right], ti.Vector(
         [x - ti.floor(x), y - ti.floor(y)]
     )

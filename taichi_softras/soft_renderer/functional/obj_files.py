@@ -14,7 +14,7 @@ import taichi_softras as native
 from taichi_softras.arrays.options import check_choice, check_integer
 from taichi_softras.files._file_mesh import FileMesh
 from taichi_softras.files._obj_reader import read_obj
-from taichi_softras.meshes.materials import Wrap
+from taichi_softras.meshes.materials import Wraps, wrapped_uvs
 from taichi_softras.soft_renderer.functional.arguments import as_tensor
 from taichi_softras.soft_renderer.functional.soft_rasterize import TEXTURE_TYPES
 
@@ -157,13 +157,12 @@ def _sample_textures(content: FileMesh, texture_res: int) -> NDArray[Any]:
     return texels
 
 
-def _bilinear(image: NDArray[Any], uvs: NDArray[Any], wrap: Wrap) -> NDArray[Any]:
+def _bilinear(image: NDArray[Any], uvs: NDArray[Any], wrap: Wraps) -> NDArray[Any]:
     """Sample an image (H, W, 3), row 0 on top, at texture coordinates (..., 2), v up.
 
     0 and 1 are the *middles* of the first and last row or column.
     """
-    is_outside = (uvs < 0) | (uvs > 1)
-    uvs = np.clip(uvs, 0, 1) if wrap == "clamp" else np.where(is_outside, uvs % 1, uvs)
+    uvs = wrapped_uvs(uvs, wrap)
     height, width = image.shape[:2]
     x, y = uvs[..., 0] * (width - 1), (1 - uvs[..., 1]) * (height - 1)
     left, top = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
