@@ -14,7 +14,7 @@ import taichi as ti
 
 from taichi_softras.arrays import taichi_bridge
 from taichi_softras.arrays.operator import Allocate, Array, Operator
-from taichi_softras.arrays.runtime import ensure_running, on_gpu
+from taichi_softras.arrays.runtime import check_alive, ensure_running, on_gpu
 
 FLOATS = (ti.f32, ti.f64)
 
@@ -84,6 +84,8 @@ def start_for(inputs: Sequence[Array]) -> bool:
     Raises:
         TypeError: If they are of both kinds.
         ValueError: If they are on several devices, or not where Taichi runs.
+        RuntimeError: If Taichi can't run in this process or thread, or an ndarray is of a Taichi
+            that has ended.
     """
     tensors = [is_tensor(x) for x in inputs]
     if all(tensors):
@@ -95,6 +97,7 @@ def start_for(inputs: Sequence[Array]) -> bool:
     if any(tensors) or not all(is_array(x) for x in inputs):
         kinds = sorted({type(x).__name__ for x in inputs})
         raise TypeError(f"arrays must all be tensors or all Taichi ndarrays, got {kinds}")
+    check_alive(inputs)
     ensure_running()
     return False
 
@@ -111,7 +114,6 @@ def run(function: Callable[[Sequence[Array], Allocate], T], inputs: Sequence[Arr
         ensure_running(device_of(inputs[0]))
         result = _torch_bridge().run(function, inputs)
         return result
-    ensure_running()
     result = taichi_bridge.run(function, inputs)
     return result
 

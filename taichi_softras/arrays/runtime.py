@@ -8,6 +8,8 @@ import atexit
 import contextlib
 import os
 import threading
+import weakref
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import taichi as ti
@@ -18,6 +20,10 @@ LAUNCH_LOCK = threading.RLock()
 
 _CPU_ARCHS = (ti.x64, ti.arm64)
 _ARCHS = (*_CPU_ARCHS, ti.cuda)
+
+_inherited: "weakref.ref[Any] | None" = None
+"""What ran when this process was forked from another. Its threads stayed there, so that a kernel
+launched here would wait for them for ever."""
 
 
 def init(arch: str = "cpu", **options: Any) -> None:
@@ -33,13 +39,15 @@ def init(arch: str = "cpu", **options: Any) -> None:
     Raises:
         ValueError: If ``arch`` is another one: on Vulkan, OpenGL and Metal the gradients of
             Taichi's ndarrays are zero, without a word.
-        RuntimeError: If Taichi runs already, on whichever backend, or can't run on this one.
+        RuntimeError: If Taichi runs already, on whichever backend, or can't run on this one; or in
+            a process forked from one where it ran.
     """
     if arch not in ("cpu", "cuda"):
         raise ValueError(
             f"arch must be 'cpu' or 'cuda', got {arch!r}: on other backends Taichi's ndarrays "
             "have no gradients"
         )
+    _refuse_fork()
     with LAUNCH_LOCK:
         if is_running():
             raise RuntimeError(
@@ -74,12 +82,17 @@ def ensure_running(device: str | None = None) -> None:
 
     Raises:
         ValueError: If Taichi has no backend for ``device``, or runs on another one.
+        RuntimeError: If this process was forked from one in which Taichi ran, or if Taichi was
+            started in another thread and has run nothing there.
     """
     if device not in (None, "cpu", "cuda"):
         raise ValueError(f"arrays must be on cpu or cuda, got {device}")
+    _refuse_fork()  # before the lock, which another thread may have held in the parent
     with LAUNCH_LOCK:
         if not is_running():
             _start(ti.cuda if device == "cuda" else ti.cpu, {})
+        elif not impl.get_runtime().materialized:
+            _lay_out()
         arch = impl.current_cfg().arch
         if arch not in _ARCHS:
             raise ValueError(
@@ -90,11 +103,65 @@ def ensure_running(device: str | None = None) -> None:
             raise ValueError(f"arrays are on {device}, but Taichi was started on {running_arch()}")
 
 
+@contextlib.contextmanager
+def launching(arrays: Iterable[ti.Ndarray]) -> Iterator[None]:
+    """Hold the launch lock, with Taichi started, for kernels that take these ndarrays.
+
+    Raises:
+        RuntimeError: As `check_alive` and `ensure_running` do.
+    """
+    check_alive(arrays)
+    ensure_running()
+    with LAUNCH_LOCK:
+        yield
+
+
+def check_alive(arrays: Iterable[ti.Ndarray]) -> None:
+    """Refuse ndarrays of a Taichi that has ended.
+
+    ``ti.reset`` and a second ``ti.init`` free the memory of all ndarrays, and leave the ndarrays
+    as they are: a kernel would read and write what belongs to others by then. An ndarray does not
+    know which Taichi made it, so it is marked when it is first seen here.
+
+    Raises:
+        RuntimeError: If there is one.
+    """
+    program = impl.get_runtime().prog
+    for array in arrays:
+        made_by = vars(array).setdefault("_made_by", weakref.ref(program) if program else None)
+        if made_by is None or made_by() is not program:
+            raise RuntimeError(
+                "a Taichi ndarray was made before Taichi was reset or started again, which freed "
+                "its memory: make it anew"
+            )
+
+
+def _note_fork() -> None:
+    global _inherited
+    _inherited = weakref.ref(impl.get_runtime().prog) if is_running() else None
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_note_fork)
+
+
+def _is_inherited() -> bool:
+    return is_running() and _inherited is not None and _inherited() is impl.get_runtime().prog
+
+
+def _refuse_fork() -> None:
+    if _is_inherited():
+        raise RuntimeError(
+            "Taichi ran when this process was forked, and does not run in forked processes: start "
+            'processes by "spawn", as in multiprocessing.get_context("spawn")'
+        )
+
+
 @atexit.register
 def _stop() -> None:
     # Taichi writes its cache of compiled kernels when its program ends. At the end of Python
     # itself it may never do so, where something still holds it, as PyTorch's graph does.
-    if is_running():
+    if is_running() and not _is_inherited():
         ti.reset()
 
 
@@ -105,6 +172,21 @@ def _start(arch: Any, options: dict[str, Any]) -> None:
     if arch == ti.cuda and impl.current_cfg().arch != ti.cuda:
         ti.reset()
         raise RuntimeError("Taichi can't run on CUDA here: it found no CUDA device")
-    # Taichi lays out its runtime at the first launch, which must be in this thread; from then on
-    # any thread may compile. PyTorch runs backward passes in threads of its own.
-    impl.get_runtime().materialize()
+    _lay_out()
+
+
+def _lay_out() -> None:
+    """Have Taichi lay out its runtime, as it does at the first launch.
+
+    That must be in the thread that started it; from then on any thread may compile. PyTorch runs
+    backward passes in threads of its own.
+    """
+    try:
+        impl.get_runtime().materialize()
+    except RuntimeError as error:
+        if "main_thread_id" not in str(error):
+            raise
+        raise RuntimeError(
+            "Taichi was started in another thread, where the first thing must run: call ti.sync() "
+            "there after ti.init, or taichi_softras.init instead of it"
+        ) from None

@@ -10,7 +10,7 @@ from taichi.lang import impl
 from taichi.lang.matrix import VectorNdarray, VectorType
 
 from taichi_softras.arrays.operator import Allocate, Array, Operator, Shape
-from taichi_softras.arrays.runtime import LAUNCH_LOCK, ensure_running
+from taichi_softras.arrays.runtime import check_alive, launching
 
 NUMPY_DTYPE = {ti.f32: np.float32, ti.f64: np.float64, ti.i32: np.int32, ti.i64: np.int64}
 
@@ -53,26 +53,26 @@ def from_numpy(numbers: np.ndarray, *, needs_grad: bool = False) -> ti.Ndarray:
         numbers: What to copy.
         needs_grad: Whether the ndarray has a gradient, which is zero at first.
     """
-    ensure_running()
     dtype = next(t for t, d in NUMPY_DTYPE.items() if numbers.dtype == d)
-    with LAUNCH_LOCK:
+    with launching(()):
         array = ti.ndarray(dtype, numbers.shape, needs_grad=needs_grad)
         if numbers.size:
             array.from_numpy(np.ascontiguousarray(numbers))
+    check_alive((array,))
     return array
 
 
 def to_numpy(array: ti.Ndarray) -> np.ndarray:
     """Copy an ndarray to the host, without a word of it on the tape that may be recording."""
     copies: list[np.ndarray] = []
-    unrecorded(lambda: copies.append(array.to_numpy()))
+    unrecorded(lambda: copies.append(array.to_numpy()), (array,))
     return copies[0]
 
 
 @ti.ad.no_grad  # type: ignore[untyped-decorator]
-def unrecorded(function: Callable[[], None]) -> None:
-    """Call a function whose kernels no tape is to differentiate."""
-    with LAUNCH_LOCK:
+def unrecorded(function: Callable[[], None], arrays: Sequence[Array] = ()) -> None:
+    """Call a function whose kernels, which take these ndarrays, no tape is to differentiate."""
+    with launching(arrays):
         function()
 
 
@@ -94,22 +94,23 @@ def run(function: Callable[[Sequence[Array], Allocate], Any], inputs: Sequence[A
 def _run_unrecorded(
     function: Callable[[Sequence[Array], Allocate], Any], inputs: Sequence[Array], results: Any
 ) -> None:
-    with LAUNCH_LOCK:
+    with launching(inputs):
         results.append(function(inputs, allocate))
 
 
 @ti.ad.grad_replaced  # type: ignore[untyped-decorator]
 def _run(call: _Call) -> None:
     needs_grad = any(x.grad is not None for x in call.inputs)
-    with LAUNCH_LOCK:
+    with launching(call.inputs):
         call.outputs, call.saved = call.operator.forward(call.inputs, allocate)
         if needs_grad:
             for output in call.outputs:
                 output._set_grad(allocate(output.shape, output.dtype))
+    check_alive(call.outputs)
 
 
 @ti.ad.grad_for(_run)  # type: ignore[untyped-decorator]
 def _run_backward(call: _Call) -> None:
     if any(x.grad is not None for x in call.inputs):
-        with LAUNCH_LOCK:
+        with launching(call.outputs):
             call.operator.backward(call.inputs, call.outputs, call.saved, allocate)

@@ -12,10 +12,9 @@ import numpy as np
 import taichi as ti
 import torch
 from taichi.lang.matrix import VectorType
-from torch.autograd.function import once_differentiable
 
 from taichi_softras.arrays.operator import Allocate, Array, Operator, Shape
-from taichi_softras.arrays.runtime import LAUNCH_LOCK
+from taichi_softras.arrays.runtime import LAUNCH_LOCK, ensure_running
 
 TAICHI_DTYPE = {
     torch.float32: ti.f32,
@@ -90,24 +89,59 @@ class _OperatorFunction(torch.autograd.Function):
         return tuple(outputs)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Return the gradients of the inputs that need one."""
-        num_inputs, num_outputs = ctx.sizes
-        tensors = ctx.saved_tensors
-        inputs = [
-            _leaf(x, torch.zeros_like(x, memory_format=torch.contiguous_format) if needed else None)
-            for x, needed in zip(tensors[:num_inputs], ctx.needs_input_grad[1:])
-        ]
-        outputs = [
-            _leaf(x, grad)
-            for x, grad in zip(tensors[num_inputs : num_inputs + num_outputs], grad_outputs)
-        ]
-        saved = [x.detach() for x in tensors[num_inputs + num_outputs :]]
-        device = inputs[0].device
-        with _launching(device):
-            ctx.operator.backward(inputs, outputs, saved, _allocate_on(device))
-        return None, *(x.grad for x in inputs)
+        with torch.no_grad():
+            grads = _differentiate(ctx, grad_outputs)
+        if torch.is_grad_enabled():  # ``create_graph``: someone may differentiate the gradients
+            inputs = ctx.saved_tensors[: ctx.sizes[0]]
+            grads = _Undifferentiable.apply(len(grads), *grads, *inputs, *grad_outputs)  # type: ignore[no-untyped-call]
+        return None, *grads
+
+
+class _Undifferentiable(torch.autograd.Function):
+    """Gradients, which depend on other tensors: who differentiates them by those is told no.
+
+    ``once_differentiable`` of PyTorch does so only where the incoming gradient has a graph. Where
+    it is constant, as that of a sum is, second derivatives would silently be zero.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, num_grads: int, *tensors: torch.Tensor | None
+    ) -> tuple[torch.Tensor | None, ...]:
+        """Pass the gradients, the first of the tensors, on."""
+        return tensors[:num_grads]
+
+    @staticmethod
+    def backward(ctx: Any, *_: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """Refuse."""
+        raise RuntimeError(
+            "taichi_softras has no second derivatives: its gradients can't be differentiated. "
+            "Detach them to use them as constants"
+        )
+
+
+def _differentiate(
+    ctx: Any, grad_outputs: Sequence[torch.Tensor]
+) -> tuple[torch.Tensor | None, ...]:
+    """Run an operator backward."""
+    num_inputs, num_outputs = ctx.sizes
+    tensors = ctx.saved_tensors
+    inputs = [
+        _leaf(x, torch.zeros_like(x, memory_format=torch.contiguous_format) if needed else None)
+        for x, needed in zip(tensors[:num_inputs], ctx.needs_input_grad[1:])
+    ]
+    outputs = [
+        _leaf(x, grad)
+        for x, grad in zip(tensors[num_inputs : num_inputs + num_outputs], grad_outputs)
+    ]
+    saved = [x.detach() for x in tensors[num_inputs + num_outputs :]]
+    device = inputs[0].device
+    ensure_running(device.type)  # not so if Taichi was reset since
+    with _launching(device):
+        ctx.operator.backward(inputs, outputs, saved, _allocate_on(device))
+    return tuple(x.grad for x in inputs)
 
 
 def _leaf(tensor: torch.Tensor, grad: torch.Tensor | None) -> torch.Tensor:

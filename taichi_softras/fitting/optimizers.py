@@ -7,7 +7,7 @@ from taichi.lang import impl
 
 from taichi_softras.arrays.checks import check_array
 from taichi_softras.arrays.options import check_number
-from taichi_softras.arrays.runtime import LAUNCH_LOCK
+from taichi_softras.arrays.runtime import launching
 from taichi_softras.arrays.taichi_bridge import allocate
 from taichi_softras.fitting.kernels.adam import adam_kernel
 
@@ -64,7 +64,7 @@ class Adam:
 
     def zero_grad(self) -> None:
         """Clear the gradients. Taichi's tapes add to those of ndarrays, and clear none."""
-        with LAUNCH_LOCK:
+        with launching(self._parameters):
             for parameter in self._parameters:
                 parameter.grad.fill(0)
 
@@ -79,7 +79,7 @@ class Adam:
         self._steps += 1
         gains = [1 - decay for decay in self._decays]
         weights = [1 - decay**self._steps for decay in self._decays]
-        with LAUNCH_LOCK:
+        with launching(self._parameters):
             for values, means, squares in zip(self._parameters, self._means, self._squares):
                 adam_kernel(values.dtype)(
                     *(values, values.grad, means, squares),

@@ -10,7 +10,7 @@ from taichi_softras.arrays.bridge import apply, dtype_of
 from taichi_softras.arrays.checks import check_array
 from taichi_softras.arrays.operator import Allocate, Array, KernelOperator, Shape
 from taichi_softras.arrays.options import check_choice
-from taichi_softras.arrays.runtime import LAUNCH_LOCK
+from taichi_softras.arrays.runtime import launching
 from taichi_softras.losses.kernels.sums import item_sum_kernels, weighted_kernel
 
 PARTS_PER_ITEM = 64
@@ -73,7 +73,7 @@ def add_to_loss(loss: ti.Ndarray, term: ti.Ndarray, weight: float = 1.0) -> None
         if not isinstance(array, ti.Ndarray):
             raise TypeError(f"{name} must be a ti.ndarray, got {type(array).__name__}")
         check_array(name, array, (1,), dtype_of(loss))
-    with LAUNCH_LOCK:
+    with launching((loss, term)):
         weighted_kernel(dtype_of(loss))(term, weight, loss)
 
 

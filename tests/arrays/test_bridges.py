@@ -59,12 +59,53 @@ def test_no_grad_is_respected(faces, colors):
     assert image.isfinite().all()
 
 
-def test_a_second_derivative_is_refused(faces, colors):
+SECOND_DERIVATIVES = {
+    # of a scalar function, by the routes that PyTorch has
+    "of_a_function_of_the_gradient": lambda f, x: penalty_of(f(x), x).backward(),
+    "of_loss_and_penalty": lambda f, x: (f(x) + penalty_of(f(x), x)).backward(),
+    "hessian": lambda f, x: torch.autograd.functional.hessian(f, x),
+    "hessian_of_all_at_once": lambda f, x: torch.autograd.functional.hessian(f, x, vectorize=True),
+    "hvp": lambda f, x: torch.autograd.functional.hvp(f, x, torch.ones_like(x)),
+    "vhp": lambda f, x: torch.autograd.functional.vhp(f, x, torch.ones_like(x)),
+    "jvp": lambda f, x: torch.autograd.functional.jvp(f, x, torch.ones_like(x)),
+}
+
+
+def penalty_of(loss: Tensor, x: Tensor) -> Tensor:
+    (grad,) = torch.autograd.grad(loss, x, create_graph=True)
+    return grad.square().sum()
+
+
+@pytest.mark.parametrize("incoming", ["constant", "variable"])
+@pytest.mark.parametrize("route", SECOND_DERIVATIVES)
+def test_a_second_derivative_is_refused(route, incoming, faces, colors):
+    """Also where the gradient that comes in is constant, as that of a sum or an affine loss."""
+
+    def loss(x):
+        image = sr.rasterize(x, colors, SETTINGS)
+        return image.sum() if incoming == "constant" else image.square().sum()
+
+    with pytest.raises(RuntimeError, match="taichi_softras has no second derivatives"):
+        SECOND_DERIVATIVES[route](loss, faces.requires_grad_())
+
+
+def test_second_derivatives_of_losses_are_refused(rng):
+    vertices, triangles = scenes.bumpy_octahedron(rng)
+    leaf = vertices.requires_grad_()
+    alpha = sr.render_silhouette(leaf, triangles, CAMERA, SETTINGS)
+    loss = sr.silhouette_loss(alpha, torch.ones_like(alpha))
+    with pytest.raises(RuntimeError, match="taichi_softras has no second derivatives"):
+        (loss + penalty_of(loss, leaf)).backward()
+
+
+def test_a_gradient_with_a_graph_serves_as_a_constant(faces, colors):
     faces.requires_grad_()
-    image = sr.rasterize(faces, colors, SETTINGS)
-    (grad,) = torch.autograd.grad(image.square().sum(), faces, create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        grad.sum().backward()
+    loss = sr.rasterize(faces, colors, SETTINGS).square().sum()
+    (grad,) = torch.autograd.grad(loss, faces, create_graph=True)
+    (plain,) = torch.autograd.grad(loss, faces, retain_graph=True)
+    assert (grad.detach() == plain).all()
+    (again,) = torch.autograd.grad(loss * grad.detach().square().sum(), faces)
+    torch.testing.assert_close(again, plain * plain.square().sum(), rtol=1e-4, atol=1e-5)
 
 
 def test_an_incoming_gradient_that_wants_one_gets_none(faces, colors):
