@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from taichi_softras.arrays.bridge import apply, dtype_of, run
 from taichi_softras.arrays.checks import check_array, check_sizes
 from taichi_softras.arrays.operator import Array, KernelOperator
-from taichi_softras.arrays.options import check_number
+from taichi_softras.arrays.options import check_positive
 from taichi_softras.cameras._clip_plan import plan_clipping
 from taichi_softras.cameras.kernels.clipping import (
     clip_attributes_kernel,
@@ -141,9 +141,7 @@ def count_clipped(face_points: Array, near: float) -> int:
         ValueError: If its shape is another, or ``near`` is not above 0.
     """
     check_array("face_points", face_points, ("B", "F", 3, 3))
-    check_number("near", near)
-    if near <= 0:
-        raise ValueError(f"near must be above 0, got {near}")
+    near = check_positive("near", near)
     if 0 in face_points.shape:
         return 0
     kernel = plan_kernels(dtype_of(face_points)).count_touched

@@ -9,7 +9,7 @@ import numpy as np
 from taichi_softras.arrays.bridge import dtype_of, is_array
 from taichi_softras.arrays.checks import check_array
 from taichi_softras.arrays.operator import Array
-from taichi_softras.arrays.options import check_integer
+from taichi_softras.arrays.options import check_integer, keep_checked
 from taichi_softras.cameras._attributes import (
     attribute_arrays,
     keep_number,
@@ -129,8 +129,7 @@ class Intrinsics:
     orthographic: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        check_integer("height", self.height, at_least=1)
-        check_integer("width", self.width, at_least=1)
+        keep_checked(self, ("height", "width"), check_integer, at_least=1)
         keep_numbers(self, matrix=(3, 3))
         if self.distortion is not None:
             keep_numbers(self, distortion=(5,))

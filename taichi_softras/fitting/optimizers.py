@@ -6,7 +6,7 @@ import taichi as ti
 from taichi.lang import impl
 
 from taichi_softras.arrays.checks import check_array
-from taichi_softras.arrays.options import check_number
+from taichi_softras.arrays.options import check_number, check_positive
 from taichi_softras.arrays.runtime import launching
 from taichi_softras.arrays.taichi_bridge import allocate
 from taichi_softras.fitting.kernels.adam import adam_kernel
@@ -46,20 +46,17 @@ class Adam:
             check_array(f"parameters[{i}]", parameter, parameter.shape)
             if parameter.grad is None:
                 raise ValueError(f"parameters[{i}] must have a gradient: needs_grad=True")
-        for name, decay in (("mean_decay", mean_decay), ("square_decay", square_decay)):
-            check_number(name, decay)
+        self._decays = []
+        for name, value in (("mean_decay", mean_decay), ("square_decay", square_decay)):
+            decay = check_number(name, value)
             if not 0 <= decay < 1:
                 raise ValueError(f"{name} must be at least 0 and under 1, got {decay}")
-        for name, value in (("learning_rate", learning_rate), ("smallest", smallest)):
-            check_number(name, value)
-            if value <= 0:
-                raise ValueError(f"{name} must be above 0, got {value}")
-        self.learning_rate = learning_rate
+            self._decays.append(decay)
+        self.learning_rate = check_positive("learning_rate", learning_rate)
         self._parameters = list(parameters)
         self._means = [allocate(x.shape, x.dtype) for x in parameters]
         self._squares = [allocate(x.shape, x.dtype) for x in parameters]
-        self._decays = mean_decay, square_decay
-        self._smallest = smallest
+        self._smallest = check_positive("smallest", smallest)
         self._steps = 0
 
     def zero_grad(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from taichi_softras.arrays.options import check_integer, check_number
+from taichi_softras.arrays.options import check_integer, check_number, check_positive, keep_checked
 from taichi_softras.rasterizer.settings import RasterizerSettings
 
 Schedule = Callable[[float], float]
@@ -41,9 +41,8 @@ class GeometricDecay:
     steps: int
 
     def __post_init__(self) -> None:
-        for name in ("start", "end"):
-            _check_positive(name, getattr(self, name))
-        check_integer("steps", self.steps, at_least=1)
+        keep_checked(self, ("start", "end"), check_positive)
+        keep_checked(self, ("steps",), check_integer, at_least=1)
 
     def __call__(self, step: float) -> float:
         """Give the value at a step."""
@@ -77,11 +76,12 @@ class StepDecay:
     milestones: Sequence[int]
 
     def __post_init__(self) -> None:
-        _check_positive("start", self.start)
-        _check_positive("factor", self.factor)
-        object.__setattr__(self, "milestones", tuple(self.milestones))
-        for i, milestone in enumerate(self.milestones):
+        keep_checked(self, ("start", "factor"), check_positive)
+        milestones = tuple(
             check_integer(f"milestones[{i}]", milestone, at_least=0)
+            for i, milestone in enumerate(self.milestones)
+        )
+        object.__setattr__(self, "milestones", milestones)
         if any(a >= b for a, b in pairwise(self.milestones)):
             raise ValueError(f"milestones must ascend, got {self.milestones}")
 
@@ -127,15 +127,8 @@ def anneal(
     )
 
 
-def _check_positive(name: str, value: float) -> None:
-    check_number(name, value)
-    if value <= 0:
-        raise ValueError(f"{name} must be above 0, got {value}")
-
-
 def _check_step(step: float) -> float:
-    if isinstance(step, bool) or not isinstance(step, (int, float)):
-        raise TypeError(f"step must be a number, got {step!r}")
+    step = check_number("step", step, finite=False)
     if math.isnan(step) or step < 0:
         raise ValueError(f"step must be at least 0, got {step}")
     return step

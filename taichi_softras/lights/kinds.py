@@ -7,6 +7,7 @@ import numpy as np
 
 from taichi_softras.arrays.bridge import is_array
 from taichi_softras.arrays.checks import check_array
+from taichi_softras.arrays.options import check_flag, keep_checked
 from taichi_softras.lights.kernels.packing import LIGHT_PARTS, LightKinds
 
 SHADINGS = ("vertex", "face", "fragment")
@@ -164,8 +165,7 @@ class Lighting:
             raise TypeError(f"lights must be a tuple of lights, got {lights!r}")
         if not lights:
             raise ValueError("lights must not be empty")
-        if not isinstance(self.two_sided, bool):
-            raise TypeError(f"two_sided must be True or False, got {self.two_sided!r}")
+        keep_checked(self, ("two_sided",), check_flag)
         if self.shading not in SHADINGS:
             raise ValueError(f"shading must be one of {SHADINGS}, got {self.shading!r}")
         if not is_array(self.specular):

@@ -154,7 +154,7 @@ def edge_length_loss(
     Source:
         PyTorch3D, ``mesh_edge_loss``.
     """
-    check_number("target_length", target_length)
+    target_length = check_number("target_length", target_length)
     if target_length < 0:
         raise ValueError(f"target_length must be at least 0, got {target_length}")
     _check(vertices, topology, reduction)

@@ -106,7 +106,7 @@ def sample_surface(
             finite, or points are wanted of a mesh without area.
     """
     check_array("vertices", vertices, ("B", "V", 3))
-    check_integer("num_points", num_points, at_least=0)
+    num_points = check_integer("num_points", num_points, at_least=0)
     check_integer("seed", seed, at_least=0)
     num_items, num_vertices, _ = vertices.shape
     indices = face_indices(faces, num_vertices=num_vertices)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from taichi_softras.arrays.options import check_integer, check_number
+from taichi_softras.arrays.options import check_integer, check_number, check_positive
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.meshes.utah_teapot import grid_faces
 from taichi_softras.meshes.utah_teapot import teapot as teapot
@@ -37,8 +37,8 @@ def icosphere(subdivisions: int = 3, radius: float = 0.5) -> Mesh:
         >>> sphere.num_vertices, sphere.num_faces
         (42, 80)
     """
-    check_integer("subdivisions", subdivisions, at_least=0)
-    _check_length("radius", radius)
+    subdivisions = check_integer("subdivisions", subdivisions, at_least=0)
+    radius = check_positive("radius", radius)
     return _to_mesh(_shapes().icosphere(subdivisions=subdivisions, radius=radius))
 
 
@@ -59,7 +59,7 @@ def cube(side: float = 1.0) -> Mesh:
         >>> cube(side=2).vertices.max()
         np.float32(1.0)
     """
-    _check_length("side", side)
+    side = check_positive("side", side)
     return _to_mesh(_shapes().box(extents=(side, side, side)))
 
 
@@ -88,10 +88,10 @@ def torus(
         >>> torus(major_segments=10, minor_segments=5).num_vertices
         50
     """
-    check_integer("major_segments", major_segments, at_least=3)
-    check_integer("minor_segments", minor_segments, at_least=3)
-    check_number("major_radius", major_radius)
-    check_number("minor_radius", minor_radius)
+    major_segments = check_integer("major_segments", major_segments, at_least=3)
+    minor_segments = check_integer("minor_segments", minor_segments, at_least=3)
+    major_radius = check_number("major_radius", major_radius)
+    minor_radius = check_number("minor_radius", minor_radius)
     if not 0 < minor_radius < major_radius:
         raise ValueError(
             "need 0 < minor_radius < major_radius, "
@@ -128,17 +128,11 @@ def plane(side: float = 1.0, segments: int = 1) -> Mesh:
                [-1.,  1.,  0.],
                [ 1.,  1.,  0.]], dtype=float32)
     """
-    _check_length("side", side)
-    check_integer("segments", segments, at_least=1)
+    side = check_positive("side", side)
+    segments = check_integer("segments", segments, at_least=1)
     steps = np.linspace(-side / 2, side / 2, segments + 1, dtype=np.float32)
     y, x = np.meshgrid(steps, steps, indexing="ij")
     return Mesh(np.stack((x, y, np.zeros_like(x)), axis=-1).reshape(-1, 3), grid_faces(segments))
-
-
-def _check_length(name: str, length: float) -> None:
-    check_number(name, length)
-    if length <= 0:
-        raise ValueError(f"{name} must be above 0, got {length}")
 
 
 def _shapes() -> ModuleType:

@@ -67,7 +67,7 @@ def mesh_subdivision(
         Loop, Smooth subdivision surfaces based on triangles, 1987; and, for borders, Hoppe et al.,
         Piecewise smooth surface reconstruction, 1994.
     """
-    _check_options(scheme, times)
+    times = _check_options(scheme, times)
     check_array("like", like, ("B", "V", 3))
     indices = face_indices(faces, num_vertices=like.shape[1])
     matrix, fine_faces = _subdivide(indices, like.shape[1], scheme, times)
@@ -101,7 +101,7 @@ def subdivide(mesh: Mesh, *, scheme: SubdivisionScheme = "midpoint", times: int 
     """
     if not isinstance(mesh, Mesh):
         raise TypeError(f"mesh must be a Mesh, got {type(mesh).__name__}")
-    _check_options(scheme, times)
+    times = _check_options(scheme, times)
     matrix, faces = _subdivide(mesh.faces, mesh.num_vertices, scheme, times)
     dtype = mesh.vertices.dtype
     vertices, colors = (
@@ -118,9 +118,10 @@ def subdivide(mesh: Mesh, *, scheme: SubdivisionScheme = "midpoint", times: int 
     return Mesh(vertices, faces, colors, face_uvs, face_materials, mesh.materials)
 
 
-def _check_options(scheme: SubdivisionScheme, times: int) -> None:
+def _check_options(scheme: SubdivisionScheme, times: int) -> int:
+    """Check both; return ``times``."""
     check_choice("scheme", scheme, ("midpoint", "loop"))
-    check_integer("times", times, at_least=0)
+    return check_integer("times", times, at_least=0)
 
 
 def _subdivide(

@@ -82,7 +82,7 @@ def teapot(segments: int = 8) -> Mesh:
         F. Crow, "The Origins of the Teapot", IEEE Computer Graphics and Applications 7(1),
         1987. As usual, it is the flattened pot, with the bottom that was added later.
     """
-    check_integer("segments", segments, at_least=2)
+    segments = check_integer("segments", segments, at_least=2)
     grids = [(name, tessellate(patch, segments)) for name, patch in patches()]
     points = np.concatenate([grid.reshape(-1, 3) for _, grid in grids])
     first, kind = group_rows(points.round(9))  # neighbours differ by rounding along their seam

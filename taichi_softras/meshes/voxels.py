@@ -58,10 +58,11 @@ def voxelize(
         >>> voxelize(corners, [[0, 1, 2]], resolution=2).sum()
         np.int64(1)
     """
-    check_integer("resolution", resolution, at_least=1)
-    for name, bound in zip(("bounds[0]", "bounds[1]"), bounds, strict=True):
+    resolution = check_integer("resolution", resolution, at_least=1)
+    low, high = (
         check_number(name, bound)
-    low, high = bounds
+        for name, bound in zip(("bounds[0]", "bounds[1]"), bounds, strict=True)
+    )
     if not low < high:
         raise ValueError(f"bounds must be in order, got {bounds}")
     points = to_numpy(vertices) if is_array(vertices) else np.asarray(vertices)

@@ -85,10 +85,7 @@ def face_coverage(face_vertices: Array, face: int, settings: RasterizerSettings)
         ValueError: If a shape doesn't fit, or there is no such face.
     """
     check_array("face_vertices", face_vertices, ("B", "F", 3, 3))
-    check_integer("face", face, at_least=0)
-    num_faces = face_vertices.shape[1]
-    if face >= num_faces:
-        raise ValueError(f"face must be under the number of faces, {num_faces}, got {face}")
+    face = _check_index("face", face, face_vertices.shape[1], "the number of faces, ")
     if is_tensor(face_vertices):
         alone = face_vertices[:, face : face + 1]
     else:
@@ -160,18 +157,12 @@ def list_fragments(
     dtype = dtype_of(face_vertices)
     check_array("face_colors", face_colors, ("B or 1", num_faces, 3, "C"), dtype)
     check_sizes("face_colors", face_colors, (num_items, num_faces, 3, face_colors.shape[3]))
-    limits = {
-        "item": (item, num_items),
-        "row": (row, settings.height),
-        "col": (col, settings.width),
-    }
-    for name, (index, limit) in limits.items():
-        check_integer(name, index, at_least=0)
-        if index >= limit:
-            raise ValueError(f"{name} must be under {limit}, got {index}")
-    operator = ListFragmentsOperator(
-        settings, dtype, channels=1, num_items=num_items, pixel=(item, row, col)
+    pixel = (
+        _check_index("item", item, num_items),
+        _check_index("row", row, settings.height),
+        _check_index("col", col, settings.width),
     )
+    operator = ListFragmentsOperator(settings, dtype, channels=1, num_items=num_items, pixel=pixel)
     outputs = apply(operator, _inputs(face_vertices, face_colors, settings))
     coverage, depth, weight, color = (_to_numpy(x) for x in outputs)
     weight = weight / weight.sum()
@@ -185,6 +176,13 @@ def list_fragments(
         color=color[faces],
         background_weight=float(weight[-1]),
     )
+
+
+def _check_index(name: str, value: object, limit: int, what: str = "") -> int:
+    index = check_integer(name, value, at_least=0)
+    if index >= limit:
+        raise ValueError(f"{name} must be under {what}{limit}, got {index}")
+    return index
 
 
 def _inputs(

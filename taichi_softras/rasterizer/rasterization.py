@@ -272,7 +272,7 @@ def _check_faces(face_vertices: Array, face_items: Array | None, num_items: int 
     check_array("face_items", face_items, (num_faces,), ti.i32)
     if num_items is None:
         raise ValueError("num_items must be given with face_items")
-    check_integer("num_items", num_items, at_least=1)
+    num_items = check_integer("num_items", num_items, at_least=1)
     if num_rows != 1:
         raise ValueError(
             f"face_vertices must have shape (1, F, 3, 3) with face_items, got {num_rows} rows"

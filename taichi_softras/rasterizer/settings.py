@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass
 
-from taichi_softras.arrays.options import check_choice, check_integer, check_number
+from taichi_softras.arrays.options import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+    check_positive,
+    keep_checked,
+)
 from taichi_softras.rasterizer.families import ALPHAS, COLORS, COVERAGES
 
 CULL = ("none", "back", "front")
@@ -65,13 +72,10 @@ class RasterizerSettings:
     supersampling: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("height", "width", "supersampling"):
-            check_integer(name, getattr(self, name), at_least=1)
-        for name in ("near", "far", "sigma", "gamma", "eps", "coverage_cutoff"):
-            check_number(name, getattr(self, name))
-        for name in ("perspective_correct", "orthographic", "cull_alpha"):
-            if not isinstance(getattr(self, name), bool):
-                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
+        keep_checked(self, ("height", "width", "supersampling"), check_integer, at_least=1)
+        keep_checked(self, ("near", "far", "eps", "coverage_cutoff"), check_number)
+        keep_checked(self, ("sigma", "gamma"), check_positive)
+        keep_checked(self, ("perspective_correct", "orthographic", "cull_alpha"), check_flag)
         for name, choices in (
             ("coverage", tuple(COVERAGES)),
             ("alpha", tuple(ALPHAS)),
@@ -83,9 +87,6 @@ class RasterizerSettings:
             raise ValueError(f"need 0 < near < far, got near={self.near}, far={self.far}")
         if not 0 < self.coverage_cutoff < 0.5:
             raise ValueError(f"coverage_cutoff must be in (0, 0.5), got {self.coverage_cutoff}")
-        for name in ("sigma", "gamma"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
 
     @property
     def aspect(self) -> float:

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import taichi as ti
 import torch
@@ -37,6 +38,14 @@ def test_step_decay_multiplies_at_its_milestones():
     decay = StepDecay(1.0, 0.5, milestones=[3, 5])
     assert [decay(step) for step in range(7)] == [1, 1, 1, 0.5, 0.5, 0.25, 0.25]
     assert StepDecay(1.0, 0.5, ())(10) == 1.0
+
+
+def test_schedules_take_numbers_of_numpy():
+    decay = GeometricDecay(np.float32(2), np.int64(1), steps=np.int8(100))
+    assert decay(np.int8(50)) == GeometricDecay(2.0, 1.0, 100)(50)
+    step_decay = StepDecay(np.float32(1), np.float64(0.5), np.array([3, 5]))
+    assert step_decay == StepDecay(1.0, 0.5, (3, 5))
+    assert step_decay(np.float32(4)) == 0.5
 
 
 def test_schedules_are_frozen_and_equal_by_value():

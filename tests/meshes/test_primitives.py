@@ -120,6 +120,14 @@ def test_refusals(make, error, message):
         make()
 
 
+def test_sizes_may_be_of_numpy():
+    """Of few bits, too: 100 segments times 2 is not -56."""
+    wheel = torus(np.float32(0.8), np.float64(0.2), np.int8(100), np.uint8(3))
+    assert (wheel.vertices == torus(float(np.float32(0.8)), 0.2, 100, 3).vertices).all()
+    assert (plane(np.float32(2), np.int8(20)).faces == plane(2.0, 20).faces).all()
+    assert icosphere(np.int64(1)).num_faces == 80
+
+
 # The teapot
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 
 from taichi_softras import RasterizerSettings
@@ -43,6 +44,37 @@ from taichi_softras import RasterizerSettings
 def test_refusals(option, error, words):
     with pytest.raises(error, match=words):
         RasterizerSettings(**{"height": 4, "width": 4, **option})
+
+
+def test_numbers_of_numpy_are_taken():
+    """And kept as Python's: products of few bits would wrap round."""
+    settings = RasterizerSettings(
+        height=np.int8(100),
+        width=np.uint16(60),
+        near=np.float32(0.5),
+        far=np.int64(3),
+        sigma=np.float32(1e-3),
+        gamma=np.float64(1e-2),
+        orthographic=np.bool_(True),
+    )
+    assert settings.height * 2 == 200
+    assert settings == RasterizerSettings(
+        height=100,
+        width=60,
+        near=0.5,
+        far=3,
+        sigma=float(np.float32(1e-3)),
+        gamma=1e-2,
+        orthographic=True,
+    )
+    kinds = {type(value) for value in dataclasses.asdict(settings).values()}
+    assert kinds == {int, float, bool, str}
+
+
+@pytest.mark.parametrize("bad", [np.array([4]), np.float32(4), "4", 4j, None], ids=repr)
+def test_sizes_that_are_no_integers_are_refused(bad):
+    with pytest.raises(TypeError, match="height must be an int"):
+        RasterizerSettings(height=bad, width=4)
 
 
 def test_settings_are_frozen_and_keyword_only():

@@ -53,7 +53,7 @@ def load_obj(
             texture's type is unknown.
     """
     check_choice("texture_type", texture_type, TEXTURE_TYPES)
-    check_integer("texture_res", texture_res, at_least=1)
+    texture_res = check_integer("texture_res", texture_res, at_least=1)
     path = Path(filename_obj)
     try:
         content = read_obj(path)
@@ -101,7 +101,7 @@ def save_obj(
         FileNotFoundError: If the folder does not exist.
     """
     check_choice("texture_type", texture_type, TEXTURE_TYPES)
-    check_integer("texture_res", texture_res, at_least=SMALLEST_TILE)
+    texture_res = check_integer("texture_res", texture_res, at_least=SMALLEST_TILE)
     if Path(filename).suffix.lower() != ".obj":
         raise ValueError(f"filename must end in .obj, got {str(filename)!r}")
     points, corners = _numpy(vertices), _numpy(faces)

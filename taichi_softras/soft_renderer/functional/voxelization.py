@@ -28,7 +28,7 @@ def voxelization(faces: Tensor, size: int, normalize: bool = False) -> Tensor:
         ValueError: If the shape is another, or ``size`` is under 1.
     """
     check_array("faces", faces, ("B", "F", 3, 3))
-    check_integer("size", size, at_least=1)
+    size = check_integer("size", size, at_least=1)
     corners = faces.detach().double() * (1 if normalize else size)
     voxels = _surface(corners, size).cpu().numpy()
     for grid in voxels:
