@@ -11,8 +11,16 @@ from test_textures import assert_same, random_image, uniform
 
 import taichi_softras as sr
 from taichi_softras.cameras.projection import eyes_of
+from taichi_softras.lights.packing import pack_lighting
 from taichi_softras.meshes.incidence import gather
 from taichi_softras.rasterizer.rasterization import FragmentLights
+from taichi_softras.reference import (
+    aggregate_colors,
+    find_fragments,
+    pixel_centers,
+    rasterize,
+    sample_texture,
+)
 
 HARD = {"coverage": "hard", "alpha": "hard", "color": "hard"}
 
@@ -56,15 +64,14 @@ def test_fragments_are_lit_as_the_formulas_say(rng):
         specular=specular,
         shininess=shininess.double(),
     )
-    numbers = sr.lights.pack_lighting(lighting, faces, eye=eye)
+    numbers = pack_lighting(lighting, faces, eye=eye)
     lights = FragmentLights(lighting.kinds, numbers, normals, positions)
     options = settings_of(7, 8)
     image = sr.rasterize(faces, colors, options, lights=lights)
 
-    found = reference.fragments(faces, options, torch.tensor([options.sigma], dtype=torch.float64))
+    found = find_fragments(faces, options)
     values = [
-        reference.colors_of(x, found.weights).reshape(2, -1, 3)
-        for x in (colors, normals, positions)
+        sample_texture(x, found.weights).reshape(2, -1, 3) for x in (colors, normals, positions)
     ]
     attenuation = torch.tensor([[1.0, 0.1, 0.2]], dtype=torch.float64)
     lit = reference.shade(
@@ -79,13 +86,7 @@ def test_fragments_are_lit_as_the_formulas_say(rng):
         specular=specular,
         shininess=shininess,
     ).reshape(2, 7, 8, 6, 3)
-    logits = found.log_cover - found.depth / (options.gamma * (options.far - options.near))
-    logits = torch.where(found.shown, logits, -torch.inf)
-    behind = options.far - options.eps * (options.far - options.near)
-    behind = -behind / (options.gamma * (options.far - options.near))
-    logits = torch.cat([logits, torch.full((2, 7, 8, 1), behind, dtype=torch.float64)], dim=-1)
-    share = torch.softmax(logits, dim=-1)[..., :-1, None]
-    assert_same(image[..., :3], (share * lit).sum(-2), atol=1e-9)
+    assert_same(image[..., :3], aggregate_colors(found, lit, options), atol=1e-9)
 
 
 @pytest.mark.parametrize("texture", [False, True])
@@ -205,7 +206,7 @@ def test_an_orthographic_camera_interpolates_affinely(rng):
     found = sr.render(vertices, faces, colors, camera, settings_of(8, 8), depth=True)
     face_vertices = gather(sr.project(vertices, camera, 1.0), faces)
     options = settings_of(8, 8, orthographic=True)
-    expected = reference.rasterize(
+    expected = rasterize(
         face_vertices,
         gather(colors, faces),
         options,
@@ -233,7 +234,7 @@ def ground_seen(camera, options):
     like = torch.zeros(1, dtype=torch.float64)
     view = camera.view_matrix(like)[0]
     slope = np.tan(np.radians(35.0))
-    points = reference.pixel_centers(options) * slope
+    points = pixel_centers(options, like) * slope
     rays = torch.cat([points, torch.ones_like(points[..., :1])], dim=-1) @ view[:3, :3]
     eye = -view[:3, :3].T @ view[:3, 3]
     t = (-1.0 - eye[1]) / rays[..., 1]

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from taichi.lang import impl
 
+from taichi_softras import reference
 from taichi_softras.arrays.runtime import ensure_running
 from taichi_softras.cli.measure import Case, draw, interleave
 from taichi_softras.rasterizer.settings import RasterizerSettings
@@ -246,50 +247,11 @@ class Dense(Anchor):
         settings = case.settings(**self.settings)
 
         def function(corners: torch.Tensor, colors: torch.Tensor) -> torch.Tensor:
-            return draw_densely(corners, None if case.silhouette else colors, settings)
+            if case.silhouette:
+                return reference.rasterize_silhouette(corners, settings)
+            return reference.rasterize(corners, colors, settings)
 
         return timed_step(case, inputs, images, function)
-
-
-def draw_densely(
-    corners: torch.Tensor, colors: torch.Tensor | None, settings: RasterizerSettings
-) -> torch.Tensor:
-    """Draw square images in memory of pixels times faces, as one writes it in PyTorch.
-
-    Args:
-        corners: (B, F, 3, 3), as `rasterize` takes them, in front of the camera.
-        colors: (B, F, 3, 3), interpolated affinely; None draws silhouettes.
-        settings: Of the rasterizer; the image is square.
-
-    Returns:
-        (B, H, W, 4) or (B, H, W).
-    """
-    ticks = (2 * torch.arange(settings.width, dtype=corners.dtype) + 1) / settings.width - 1
-    points = torch.stack(torch.meshgrid(-ticks, ticks, indexing="ij")[::-1], dim=-1)
-    start = corners[:, None, None, :, :, :2]  # (B, 1, 1, F, 3, 2)
-    edge = start.roll(-1, dims=-2) - start
-    offset = points[:, :, None, None] - start  # (B, H, W, F, 3, 2)
-    along = ((offset * edge).sum(-1) / edge.square().sum(-1)).clamp(0, 1)
-    distance_sq = (offset - along[..., None] * edge).square().sum(-1).amin(-1)
-    area = edge[..., 0, 0] * edge[..., 1, 1] - edge[..., 0, 1] * edge[..., 1, 0]
-    w = edge[..., 0] * offset[..., 1] - edge[..., 1] * offset[..., 0]
-    w = w.roll(-1, dims=-1) / area[..., None]
-    x = torch.where((w > 0).all(-1), distance_sq, -distance_sq) / settings.sigma
-    clipped = w.clamp(0, 1)
-    clipped = clipped / clipped.sum(-1, keepdim=True)
-    depth = 1 / (clipped / corners[:, None, None, :, :, 2]).sum(-1)
-    cutoff = math.log(1 / settings.coverage_cutoff - 1)
-    drawn = (x > -cutoff) & (depth >= settings.near) & (depth <= settings.far)
-    alpha = 1 - torch.where(drawn, torch.sigmoid(-x), 1.0).prod(-1)
-    if colors is None:
-        return alpha
-    zbar = (settings.far - depth) / (settings.far - settings.near)
-    logits = torch.nn.functional.logsigmoid(x) + zbar / settings.gamma
-    logits = torch.where(drawn, logits, -torch.inf)
-    behind = torch.full_like(logits[..., :1], settings.eps / settings.gamma)
-    share = torch.softmax(torch.cat([logits, behind], dim=-1), dim=-1)[..., :-1]
-    color = torch.einsum("bhwf,bhwfk,bfkc->bhwc", share, clipped, colors)
-    return torch.cat([color, alpha[..., None]], dim=-1)
 
 
 class PyTorch3D(Anchor):

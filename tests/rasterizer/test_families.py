@@ -4,7 +4,6 @@ import itertools
 
 import gradients
 import pytest
-import reference
 import scenes
 import taichi as ti
 import torch
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from test_face_gradient import gradients_of, random_inputs
 
 import taichi_softras as sr
+from taichi_softras import reference
 from taichi_softras.rasterizer import families
 from taichi_softras.rasterizer.kernels.coverage import edge_distance, edge_reach
 
@@ -58,7 +58,7 @@ def test_matches_reference(coverage, alpha, color, seed):
     image = sr.rasterize(faces, colors, options, background=0.3)
     assert_same(image, reference.rasterize(faces, colors, options, background=0.3))
     alphas = sr.rasterize_silhouette(faces, options)
-    assert_same(alphas, reference.silhouette(faces, options))
+    assert_same(alphas, reference.rasterize_silhouette(faces, options))
 
 
 @pytest.mark.parametrize("color", COLORS)
@@ -87,7 +87,9 @@ def test_barycentric_coverage_reaches_all_its_pixels(size):
     face = torch.tensor([[[[-1.0, -0.2, 2], [0.7, 0.1, 2], [0.9, 0.5, 2]]]], dtype=torch.float64)
     face[..., :2] *= size
     options = settings_of(24, 24, sigma=0.3, coverage="barycentric", coverage_cutoff=0.01)
-    assert_same(sr.rasterize_silhouette(face, options), reference.silhouette(face, options))
+    assert_same(
+        sr.rasterize_silhouette(face, options), reference.rasterize_silhouette(face, options)
+    )
 
 
 # --- Gradients --------------------------------------------------------------------------------
@@ -216,7 +218,7 @@ def _own_members(monkeypatch):
 def test_own_members_are_drawn(rng):
     faces = scenes.random_faces("overlapping", rng)
     options = settings_of(8, 8, coverage="laplace", alpha="einstein", coverage_cutoff=1e-9)
-    x = torch.logit(reference.fragments(faces, options_like(options), sigma_of(options)).cover)
+    x = torch.logit(reference.find_fragments(faces, options_like(options)).coverage)
     cover = torch.where(x > 0, 1 - (-x.abs()).exp() / 2, (-x.abs()).exp() / 2)
     odds = (1 + cover) / (1 - cover)
     expected = 1 - 2 / (odds.prod(-1) + 1)
@@ -225,10 +227,6 @@ def test_own_members_are_drawn(rng):
 
 def options_like(options):
     return settings_of(options.height, options.width, coverage_cutoff=options.coverage_cutoff)
-
-
-def sigma_of(options):
-    return torch.tensor([options.sigma], dtype=torch.float64)
 
 
 @pytest.mark.gradcheck

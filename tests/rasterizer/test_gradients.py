@@ -7,7 +7,6 @@ more than rounding does, and cross no kink and no cut.
 import gradients
 import numpy as np
 import pytest
-import reference
 import scenes
 import taichi as ti
 import torch
@@ -15,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import taichi_softras as sr
+from taichi_softras import reference
 
 pytestmark = pytest.mark.gradcheck
 

@@ -4,12 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-import reference
 import taichi as ti
 import torch
 from scenes import KINDS, random_colors, random_faces, to_taichi
 
 import taichi_softras as sr
+from taichi_softras import reference
 
 SETTINGS = sr.RasterizerSettings(height=10, width=13, near=1.0, far=10.0, sigma=1e-2, gamma=5e-2)
 BACKGROUND = (0.1, 0.6, 0.3)
@@ -55,19 +55,18 @@ def test_summary_agrees_with_the_lists(kind, rng):
 
 def test_fragments_are_the_papers(rng):
     faces, colors = random_faces("tilted", rng), random_colors(6, 3, rng)
-    sigma = torch.tensor([SETTINGS.sigma], dtype=torch.float64)
-    expected = reference.fragments(faces, SETTINGS, sigma)
+    expected = reference.find_fragments(faces, SETTINGS)
     row, col = 5, 6
     found = sr.list_fragments(faces, colors, SETTINGS, row, col)
     wanted = expected.drawn[0, row, col].nonzero()[:, 0].numpy()
     assert sorted(found.faces) == sorted(wanted)
     assert len(wanted) > 1
     at = (0, row, col, found.faces)
-    np.testing.assert_allclose(found.coverage, expected.cover[at])
+    np.testing.assert_allclose(found.coverage, expected.coverage[at])
     np.testing.assert_allclose(found.depth, expected.depth[at])
     color = torch.einsum("fk,fkc->fc", expected.weights[0, row, col], colors[0])[found.faces]
     np.testing.assert_allclose(found.color, color)
-    logits = expected.log_cover[at] - expected.depth[at] / (9.0 * SETTINGS.gamma)
+    logits = expected.log_coverage[at] - expected.depth[at] / (9.0 * SETTINGS.gamma)
     share = torch.softmax(logits, dim=0).numpy() * (1 - found.background_weight)
     np.testing.assert_allclose(found.weight, share, rtol=1e-9)
 

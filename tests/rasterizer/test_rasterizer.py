@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import reference
 import scenes
 import torch
 
 import taichi_softras as sr
+from taichi_softras import reference
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CASES = json.loads((GOLDEN / "index.json").read_text())
@@ -58,7 +58,7 @@ def test_silhouette_matches_reference(kind, height, width, device, rng):
     for options in ({"sigma": 1e-1}, {"sigma": 1e-5}, {"cull": "back"}):
         settings = settings_of(height, width, **options)
         alpha = sr.rasterize_silhouette(faces.to(device), settings)
-        assert_same(alpha, reference.silhouette(faces, settings))
+        assert_same(alpha, reference.rasterize_silhouette(faces, settings))
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4, 5, 9])
@@ -123,10 +123,10 @@ def test_larger_tiles_draw_the_same(height, width, device, rng):
     settings = settings_of(height, width, sigma=1e-4)
     alpha = sr.rasterize_silhouette(faces.to(device), settings)[0, ::37, ::41].cpu()
     # The reference draws one pixel, in the middle: a copy of the scene is moved there for each.
-    points = reference.pixel_centers(settings)[::37, ::41].reshape(-1, 1, 1, 2)
-    places = (faces[..., :2] - points) * reference.isotropic_scale(settings)
+    points = reference.pixel_centers(settings, faces)[::37, ::41].reshape(-1, 1, 1, 2)
+    places = (faces[..., :2] - points) * reference.isotropic_scale(settings, faces)
     moved = torch.cat([places, faces[..., 2:].expand(len(places), -1, -1, -1)], dim=-1)
-    expected = reference.silhouette(moved, settings_of(1, 1, sigma=1e-4))
+    expected = reference.rasterize_silhouette(moved, settings_of(1, 1, sigma=1e-4))
     assert_same(alpha, expected.reshape(alpha.shape))
 
 

@@ -3,12 +3,12 @@
 import gradients
 import numpy as np
 import pytest
-import reference
 import scenes
 import taichi as ti
 import torch
 
 import taichi_softras as sr
+from taichi_softras import reference
 from taichi_softras.arrays.corners import concatenate
 from taichi_softras.rasterizer._operator import RasterizeOperator
 
@@ -242,7 +242,7 @@ def test_depth_is_an_attribute(rng):
     faces = scenes.random_faces("tilted", rng)
     options = settings_of(9, 9, gamma=1e-6)
     image = sr.rasterize(faces, faces[..., 2:].contiguous(), options, background=10.0)
-    found = reference.fragments(faces, options, torch.tensor([options.sigma], dtype=torch.float64))
+    found = reference.find_fragments(faces, options)
     nearest = torch.where(found.shown, found.depth, 10.0).amin(-1)
     seen = nearest < 9.9
     assert_same(image[..., 0][seen], nearest[seen], atol=1e-4)

@@ -1,0 +1,36 @@
+r"""The method in plain PyTorch, to be read: every face at every pixel, differentiated by autograd.
+
+`rasterize` and `rasterize_silhouette` draw what the package's functions of the same names draw,
+from the formulas alone: no tiles, no kernels, no gradient made by hand. They take memory and time
+of pixels times faces, so they are for tests, for comparisons, and for whoever wants to see what
+soft rasterization is, or to try a change of it in a few lines. float64 tensors give float64 images.
+
+An image is made in four steps:
+
+1. `find_fragments`. A fragment is one face :math:`j` at one pixel :math:`i`. It has a signed
+   squared distance :math:`s_{ij}` from the pixel's centre to the face's border, positive inside; a
+   coverage :math:`D_{ij} = \operatorname{sigmoid}(s_{ij} / \sigma)`; barycentric coordinates; and a
+   depth :math:`z_{ij} = 1 / \sum_k w_k / z_k`.
+2. `sample_texture`: what colour the face has there, from its corners, texels or an image map.
+3. `aggregate_alpha`: :math:`A_i = 1 - \prod_j (1 - D_{ij})`, the probability that at least one face
+   covers the pixel, were they independent.
+4. `aggregate_colors`: the mean of the faces' colours and the background's, weighted by
+   :math:`D_{ij} \exp(\bar z_{ij} / \gamma)` and :math:`\exp(\epsilon / \gamma)`, with
+   :math:`\bar z = (far - z) / (far - near)`. That is a softmax over depth.
+
+The settings choose other distances and aggregations, of those that the package brings.
+
+Source:
+    Liu et al., "Soft Rasterizer: A Differentiable Renderer for Image-based 3D Reasoning", ICCV
+    2019, section 3.
+"""
+
+from taichi_softras.reference.aggregation import aggregate_alpha as aggregate_alpha
+from taichi_softras.reference.aggregation import aggregate_colors as aggregate_colors
+from taichi_softras.reference.fragments import Fragments as Fragments
+from taichi_softras.reference.fragments import find_fragments as find_fragments
+from taichi_softras.reference.fragments import isotropic_scale as isotropic_scale
+from taichi_softras.reference.fragments import pixel_centers as pixel_centers
+from taichi_softras.reference.images import rasterize as rasterize
+from taichi_softras.reference.images import rasterize_silhouette as rasterize_silhouette
+from taichi_softras.reference.textures import sample_texture as sample_texture
