@@ -30,6 +30,7 @@ from taichi_softras.cameras.converters import camera_to_opengl as camera_to_open
 from taichi_softras.cameras.converters import camera_to_pytorch3d as camera_to_pytorch3d
 from taichi_softras.cameras.converters import quaternion_from_rotation as quaternion_from_rotation
 from taichi_softras.cameras.converters import rotation_from_quaternion as rotation_from_quaternion
+from taichi_softras.cameras.lenses import Fisheye as Fisheye
 from taichi_softras.cameras.lenses import Intrinsics as Intrinsics
 from taichi_softras.cameras.lenses import Lens as Lens
 from taichi_softras.cameras.lenses import Orthographic as Orthographic

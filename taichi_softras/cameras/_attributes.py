@@ -32,8 +32,10 @@ def keep_number(
 
 
 def as_numbers(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Turn plain numbers into (B, *shape)."""
+    """Turn plain numbers into (B, *shape); vectors may be columns, as OpenCV's are."""
     numbers = np.asarray(value, dtype=float)
+    if len(shape) == 1 and numbers.shape[-2:] == (*shape, 1):
+        numbers = numbers[..., 0]
     if numbers.ndim == len(shape):
         numbers = numbers[None]
     if (

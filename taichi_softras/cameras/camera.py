@@ -24,6 +24,11 @@ class _PoseAndLens:
         """See `Lens.orthographic`."""
         return self.lens.orthographic
 
+    @property
+    def fisheye(self) -> bool:
+        """See `Lens.distortion_coefficients`."""
+        return bool(getattr(self.lens, "fisheye", False))
+
     def view_matrix(self, like: Array) -> Array:
         """See `Pose.view_matrix`."""
         return self.pose.view_matrix(like)
@@ -43,7 +48,8 @@ class PosedCamera(_PoseAndLens):
 
     Attributes:
         pose: `LookAt`, `Look`, `Extrinsics`, or anything else that has a view matrix.
-        lens: `Perspective`, `Orthographic`, `Intrinsics`, or anything else that projects.
+        lens: `Perspective`, `Orthographic`, `Intrinsics`, `Fisheye`, or anything else that
+            projects.
 
     Example:
         >>> camera = PosedCamera(Look(eye=(0, 0, 5), direction=(0, 0, -1)), Orthographic(2.0))

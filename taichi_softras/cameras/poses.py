@@ -101,7 +101,8 @@ class Extrinsics:
 
     Attributes:
         rotation: From the world to OpenCV's frame of the camera, (B or 1, 3, 3).
-        translation: Where the origin of the world is in that frame, (B or 1, 3).
+        translation: Where the origin of the world is in that frame, (B or 1, 3). Numbers may also
+            be (3, 1), as OpenCV gives them.
 
     Raises:
         ValueError: If plain numbers are not finite, or no rotation.

@@ -11,14 +11,12 @@ from taichi_softras.arrays.checks import check_array, check_items
 from taichi_softras.arrays.kernels.points import finite_kernel
 from taichi_softras.arrays.operator import Array, KernelOperator
 from taichi_softras.cameras.camera import Camera
-from taichi_softras.cameras.kernels.lenses import (
-    distort_kernel,
-)
+from taichi_softras.cameras.kernels.lenses import distort_kernel, fisheye_kernel
 from taichi_softras.cameras.kernels.poses import (
     eye_kernel,
 )
 from taichi_softras.cameras.kernels.projection import to_ndc_kernel, to_view_kernel
-from taichi_softras.cameras.lenses import Lens
+from taichi_softras.cameras.lenses import DISTORTION_COUNTS, FISHEYE_COUNTS, Lens, either
 from taichi_softras.cameras.poses import Pose
 
 
@@ -42,7 +40,7 @@ def project(vertices: Array, camera: Camera, aspect: float) -> Array:
     view = camera.view_matrix(vertices)
     lens = _lens_arrays(vertices, camera, aspect)
     check_items(vertices=vertices, view=view, **lens)
-    return _view_to_ndc(_to_view(vertices, view), lens)
+    return _view_to_ndc(_to_view(vertices, view), camera, lens)
 
 
 def to_view(vertices: Array, camera: Pose) -> Array:
@@ -119,7 +117,7 @@ def view_to_ndc(points: Array, camera: Lens, aspect: float) -> Array:
     """
     is_corners = is_array(points) and len(points.shape) == 4
     check_array("points", points, ("B or 1", "F", 3, 3) if is_corners else ("B or 1", "V", 3))
-    return _view_to_ndc(points, _lens_arrays(points, camera, aspect))
+    return _view_to_ndc(points, camera, _lens_arrays(points, camera, aspect))
 
 
 def _to_view(vertices: Array, view: Array) -> Array:
@@ -133,13 +131,23 @@ def _lens_arrays(like: Array, camera: Lens, aspect: float) -> dict[str, Array]:
     return arrays if distortion is None else {**arrays, "distortion": distortion}
 
 
-def _view_to_ndc(points: Array, lens: dict[str, Array]) -> Array:
+def _view_to_ndc(points: Array, camera: Lens, lens: dict[str, Array]) -> Array:
     num_items = check_items(points=points, **lens)
     num_points = math.prod(points.shape[1:-1])
     if "distortion" in lens:
         distortion = (lens["distortion"],)
-        points = _apply_to_points(distort_kernel, points, distortion, num_items, num_points)
+        build = _distortion_kernel(camera, lens["distortion"].shape[1])
+        points = _apply_to_points(build, points, distortion, num_items, num_points)
     return _apply_to_points(to_ndc_kernel, points, (lens["projection"],), num_items, num_points)
+
+
+def _distortion_kernel(camera: Lens, count: int) -> Callable[[Any], Callable[..., None]]:
+    """Choose the kernel for a lens of ``count`` coefficients."""
+    is_fisheye = getattr(camera, "fisheye", False)
+    counts = FISHEYE_COUNTS if is_fisheye else DISTORTION_COUNTS
+    if count not in counts:
+        raise ValueError(f"a lens must have {either(counts)} distortion coefficients, got {count}")
+    return fisheye_kernel if is_fisheye else functools.partial(distort_kernel, count=count)
 
 
 def _apply_to_points(

@@ -447,7 +447,7 @@ K = np.diag([2.0, 2.0, 1.0])
         (lambda: sr.Intrinsics(K, 4, 4.5), TypeError, "width must be an int"),
         (lambda: sr.Intrinsics(-K, 4, 4), ValueError, "fx and fy above 0"),
         (lambda: sr.Intrinsics(K + 1, 4, 4), ValueError, r"matrix must be \[\[fx, skew, cx"),
-        (lambda: sr.Intrinsics(K, 4, 4, np.zeros(4)), ValueError, "distortion must be 5 finite"),
+        (lambda: sr.Intrinsics(K, 4, 4, np.zeros(6)), ValueError, "distortion must be 4, 5, 8, 12"),
         (lambda: sr.MatrixCamera(np.eye(3), np.eye(4)), ValueError, "view must be 4 x 4 finite"),
         (lambda: sr.orbit_eyes(np.nan, 0, 0), ValueError, "distance must be 1 finite numbers"),
         (lambda: sr.orbit_eyes(rows([1.0]), rows([1.0]).float(), 0), TypeError, "must be float64"),
