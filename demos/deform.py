@@ -41,25 +41,16 @@ from rich.progress import track
 from shapes import furniture_file
 
 import taichi_softras as sr
-from taichi_softras.cli.fit import (
-    DECAYS,
-    WHITE,
-    Descent,
-    FitOptions,
-    TaichiDescent,
-    follow_silhouettes,
-    silhouette_scene,
-)
-from taichi_softras.cli.info import describe_machine
-from taichi_softras.cli.options import Scene, SoftnessOptions, ViewOptions, make_scene
-from taichi_softras.cli.render import Look, draw_frames
+from taichi_softras.bench.machine import describe_machine
 from taichi_softras.files.paths import whole_file
 from taichi_softras.files.pictures import composite, write_animation
+from taichi_softras.previews import PreviewStyle, draw_previews
 
 matplotlib.use("Agg")  # needs no display
 from matplotlib import pyplot
 
-HELD_OUT = FitOptions(views=24, size=128)
+WHITE = (1.0, 1.0, 1.0)
+HELD_OUT_VIEWS, HELD_OUT_SIZE = 24, 128
 HELD_OUT_ELEVATIONS = (15.0, -15.0, 55.0, -55.0)
 VOXELS = 32
 HULL_SAMPLES = 3
@@ -68,7 +59,7 @@ CHAMFER_POINTS = 20_000
 SUPERSAMPLING = 4
 """Rows and columns of samples in a pixel of the masks that are fitted."""
 FIT = {"batch": 8, "learning_rate": 0.01, "sigma": 1e-4, "final_sigma": 1e-5}
-"""See `FitOptions`."""
+"""See `SilhouetteFitOptions`."""
 TINTS = (
     (0.80, 0.33, 0.24),
     (0.90, 0.62, 0.24),
@@ -79,54 +70,7 @@ TINTS = (
 )
 
 
-class TorchDescent:
-    """A `Descent` in PyTorch: the twin of `TaichiDescent`, by autograd and PyTorch's Adam.
-
-    Args:
-        mesh: Where to start.
-        options: Of which the weights of the losses count.
-    """
-
-    def __init__(self, mesh: sr.Mesh, options: FitOptions) -> None:
-        import torch  # here, so that programs in Taichi alone run without
-
-        self._options = options
-        vertices, self._faces, _ = mesh.to_torch()
-        self._vertices = vertices.requires_grad_()
-        self._topology = sr.mesh_topology(mesh.faces, vertices)
-        self._optimizer = torch.optim.Adam([vertices], options.learning_rate, betas=DECAYS)
-
-    @property
-    def vertices(self) -> np.ndarray:
-        """Where the vertices are, (V, 3)."""
-        return self._vertices.detach().numpy()[0]
-
-    def step(
-        self,
-        camera: sr.Camera,
-        settings: sr.RasterizerSettings,
-        wanted: np.ndarray,
-        learning_rate: float,
-    ) -> float:
-        """Go down one step; see `Descent.step`."""
-        vertices = self._vertices
-        self._optimizer.param_groups[0]["lr"] = learning_rate
-        self._optimizer.zero_grad()
-        alpha = sr.render_silhouette(vertices, self._faces, camera, settings)
-        loss = (
-            sr.silhouette_loss(alpha, alpha.new_tensor(wanted))
-            + self._options.laplacian * sr.laplacian_loss(vertices, self._topology)
-            + self._options.flattening * sr.flattening_loss(vertices, self._topology)
-        )
-        loss.backward()
-        self._optimizer.step()
-        return loss.item()
-
-
-DESCENTS: dict[str, Callable[[sr.Mesh, FitOptions], Descent]] = {
-    "taichi": TaichiDescent,
-    "torch": TorchDescent,
-}
+FRAMEWORKS = ("taichi", "torch")
 
 
 # --- What is fitted -----------------------------------------------------------------------------
@@ -155,20 +99,21 @@ def read_targets(files: Sequence[Path], furniture: Sequence[str]) -> dict[str, s
     return targets
 
 
-def draw_masks(mesh: sr.Mesh, scene: Scene, supersampling: int) -> np.ndarray:
-    """Draw hard silhouettes, (B, H, W), a camera at a time."""
+def draw_masks(mesh: sr.Mesh, camera: sr.LookAtCamera, size: int, supersampling: int) -> np.ndarray:
+    """Draw hard silhouettes, (B, size, size), a camera at a time."""
+    vertices, faces, _ = mesh.to_taichi()
+    near, far = sr.depth_range(vertices, camera)
     settings = sr.RasterizerSettings(
-        height=scene.settings.height,
-        width=scene.settings.width,
-        near=scene.settings.near,
-        far=scene.settings.far,
+        height=size,
+        width=size,
+        near=near,
+        far=far,
         coverage="hard",
         supersampling=supersampling,
     )
-    vertices, faces, _ = mesh.to_taichi()
     masks = [
-        sr.render_silhouette(vertices, faces, scene.camera(i, i + 1), settings).to_numpy()
-        for i in range(len(scene.eyes))
+        sr.render_silhouette(vertices, faces, sr.select_cameras(camera, i), settings).to_numpy()
+        for i in range(len(camera.eye))
     ]
     return np.concatenate(masks)
 
@@ -192,12 +137,12 @@ def voxelize(mesh: sr.Mesh) -> np.ndarray:
     return sr.voxelize(np.clip(mesh.vertices, -0.5, 0.5)[None], mesh.faces, VOXELS)
 
 
-def carve_hull(masks: np.ndarray, scene: Scene) -> np.ndarray:
+def carve_hull(masks: np.ndarray, camera: sr.LookAtCamera) -> np.ndarray:
     """Find the voxels (1, R, R, R) that have a point which is inside of all masks.
 
     Args:
         masks: (B, H, W).
-        scene: Where they are seen from.
+        camera: Where they are seen from.
     """
     steps = np.linspace(-0.5, 0.5, HULL_SAMPLES * VOXELS + 1, dtype=np.float32)
     points = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(1, -1, 3)
@@ -205,7 +150,7 @@ def carve_hull(masks: np.ndarray, scene: Scene) -> np.ndarray:
     height, width = masks.shape[1:]
     for i, mask in enumerate(masks):
         left = sr.from_numpy(points[:, is_inside])
-        x, y, _ = sr.project(left, scene.camera(i, i + 1), width / height).to_numpy()[0].T
+        x, y, _ = sr.project(left, sr.select_cameras(camera, i), width / height).to_numpy()[0].T
         cols = np.clip(np.floor((x + 1) * width / 2).astype(int), 0, width - 1)
         rows = np.clip(np.floor((1 - y) * height / 2).astype(int), 0, height - 1)
         is_inside[is_inside] = mask[rows, cols] > 0
@@ -227,8 +172,13 @@ class Judge:
     """
 
     def __init__(self, target: sr.Mesh, start: sr.Mesh) -> None:
-        self._scene = silhouette_scene(target, HELD_OUT, HELD_OUT_ELEVATIONS, azimuth=4.0)
-        self._masks = draw_masks(target, self._scene, 1)
+        self._camera = sr.surround_mesh(
+            target,
+            HELD_OUT_VIEWS,
+            elevations_degrees=HELD_OUT_ELEVATIONS,
+            azimuth_degrees=4.0,
+        )
+        self._masks = draw_masks(target, self._camera, HELD_OUT_SIZE, 1)
         self._arrays = target.to_taichi()[:2]
         self._voxels = voxelize(target)
         samples = [sr.sample_surface(*self._arrays, CHAMFER_POINTS, seed=seed) for seed in (0, 1)]
@@ -240,7 +190,9 @@ class Judge:
         arrays = fitted.to_taichi()[:2]
         chamfer = sr.mesh_chamfer_distance(*arrays, *self._arrays, CHAMFER_POINTS, squared=False)
         return {
-            "held_out_iou": mask_iou(draw_masks(fitted, self._scene, 1), self._masks),
+            "held_out_iou": mask_iou(
+                draw_masks(fitted, self._camera, HELD_OUT_SIZE, 1), self._masks
+            ),
             "chamfer": float(chamfer.to_numpy()[0]),
             "voxel_iou": self.voxel_iou(voxelize(fitted)),
         }
@@ -259,17 +211,34 @@ class Run:
 
     name: str
     framework: str
-    options: FitOptions
+    views: int
+    size: int
+    subdivisions: int
+    options: sr.SilhouetteFitOptions
+
+    def __post_init__(self) -> None:
+        for name in ("views", "size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
 
     @property
     def label(self) -> str:
         """Names its files."""
-        return f"{self.name}-{self.framework}-{self.options.views}-{self.options.size}"
+        return f"{self.name}-{self.framework}-{self.views}-{self.size}"
 
 
 def recorded_steps(steps: int, frames: int) -> set[int]:
     """Choose steps to be shown: close together at first, when most happens."""
     return {round((steps - 1) * (k / max(frames - 1, 1)) ** 2) for k in range(frames)}
+
+
+def in_framework(masks: np.ndarray, framework: str) -> Any:
+    """Give masks to the framework that is to fit to them: `fit_silhouettes` asks their type."""
+    if framework == "taichi":
+        return masks
+    import torch  # here, so that programs in Taichi alone run without
+
+    return torch.from_numpy(masks)
 
 
 def carry_out(
@@ -280,11 +249,10 @@ def carry_out(
     Returns:
         The results, and the mesh on its way: the start, ``frames`` of the steps, the last included.
     """
-    options = run.options
-    scene = silhouette_scene(target, options)
-    masks = draw_masks(target, scene, SUPERSAMPLING)
-    start = sr.icosphere(options.subdivisions)
-    shown, recorded = recorded_steps(options.steps, frames), [start]
+    camera = sr.surround_mesh(target, run.views)
+    masks = draw_masks(target, camera, run.size, SUPERSAMPLING)
+    start = sr.icosphere(run.subdivisions)
+    shown, recorded = recorded_steps(run.options.steps, frames), [start]
     step = 0
 
     def record(mesh: sr.Mesh) -> None:
@@ -295,19 +263,19 @@ def carry_out(
         on_step()
 
     began = time.perf_counter()
-    fitted, losses = follow_silhouettes(
-        masks, scene, start, options, make_descent=DESCENTS[run.framework], on_step=record
+    fitted, losses = sr.fit_silhouettes(
+        start, in_framework(masks, run.framework), camera, run.options, on_step=record
     )
     seconds = time.perf_counter() - began
     results = {
         "mesh": run.name,
         "framework": run.framework,
-        "views": options.views,
-        "size": options.size,
+        "views": run.views,
+        "size": run.size,
         "seconds": seconds,
-        "seen_iou": mask_iou(draw_masks(fitted, scene, SUPERSAMPLING), masks),
+        "seen_iou": mask_iou(draw_masks(fitted, camera, run.size, SUPERSAMPLING), masks),
         **judge.measure(fitted),
-        "hull_voxel_iou": judge.voxel_iou(carve_hull(masks, scene)),
+        "hull_voxel_iou": judge.voxel_iou(carve_hull(masks, camera)),
         "chamfer_floor": judge.floor,
         "start": judge.at_start,
         "losses": losses,
@@ -317,11 +285,11 @@ def carry_out(
 
 def warm_up(frameworks: Iterable[str]) -> None:
     """Compile the kernels, so that no fit's time has that in it."""
-    cube, options = sr.cube(), FitOptions(views=1, size=8, steps=1)
-    scene = silhouette_scene(cube, options)
+    cube, options = sr.cube(), sr.SilhouetteFitOptions(steps=1)
+    camera = sr.surround_mesh(cube, 1)
+    masks = draw_masks(cube, camera, 8, 1)
     for framework in frameworks:
-        masks = draw_masks(cube, scene, 1)
-        follow_silhouettes(masks, scene, cube, options, make_descent=DESCENTS[framework])
+        sr.fit_silhouettes(cube, in_framework(masks, framework), camera, options)
 
 
 def fit_all(
@@ -340,7 +308,7 @@ def fit_all(
         task = progress.add_task("Fitting", total=total, loss="")
         for run in runs:
             if run.name not in judges:
-                start = sr.icosphere(run.options.subdivisions)
+                start = sr.icosphere(run.subdivisions)
                 judges[run.name] = Judge(targets[run.name], start)
             result, recorded = carry_out(
                 run, targets[run.name], judges[run.name], frames, lambda: progress.advance(task)
@@ -367,14 +335,15 @@ def draw(
         azimuth: Of the camera, in degrees.
         tint: Red, green and blue; black if None, without light.
     """
-    view = ViewOptions(elevation=18.0, azimuth=azimuth)
-    softness = SoftnessOptions(sigma=1e-6, supersampling=2)
-    scene = make_scene(target, view, softness, (size, size), np.zeros(1))
+    camera = sr.frame_mesh(target, elevation_degrees=18.0, azimuth_degrees=azimuth)
+    settings = sr.RasterizerSettings(height=size, width=size, sigma=1e-6, supersampling=2)
     if tint is None:
-        alpha = next(draw_frames(mesh, scene, Look("silhouette")))
+        alpha = next(draw_previews(mesh, camera, settings, PreviewStyle(show="silhouette")))
         return np.repeat(1 - alpha[..., None], 3, axis=2)
     colored = sr.Mesh(mesh.vertices, mesh.faces, np.tile(tint, (mesh.num_vertices, 1)))
-    return composite(next(draw_frames(colored, scene, Look(shading="face"))), WHITE)
+    return composite(
+        next(draw_previews(colored, camera, settings, PreviewStyle(shading="face"))), WHITE
+    )
 
 
 def draw_animation(
@@ -469,7 +438,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("meshes", nargs="*", type=Path, help="mesh files")
     parser.add_argument("--furniture", nargs="+", default=[], metavar="NAME", help="models by name")
     parser.add_argument("--output", type=Path, default=Path("deform"), help="folder to write into")
-    parser.add_argument("--framework", choices=(*DESCENTS, "both"), default="taichi")
+    parser.add_argument("--framework", choices=(*FRAMEWORKS, "both"), default="taichi")
     parser.add_argument("--views", nargs="+", type=int, default=[24], help="silhouettes; several")
     parser.add_argument("--size", nargs="+", type=int, default=[64], help="pixels; several")
     parser.add_argument("--steps", type=int, default=200, help="steps of the optimiser")
@@ -487,21 +456,17 @@ def plan(options: argparse.Namespace, names: Sequence[str]) -> list[Run]:
     Raises:
         ValueError: If a number is out of range.
     """
-    frameworks = tuple(DESCENTS) if options.framework == "both" else (options.framework,)
+    frameworks = FRAMEWORKS if options.framework == "both" else (options.framework,)
     if options.quick:
         options.views, options.size, options.steps = [6], [32], 40
     return [
         Run(
             name,
             framework,
-            FitOptions(
-                views=views,
-                size=size,
-                steps=options.steps,
-                subdivisions=1 if options.quick else 2,
-                refinements=1,
-                **FIT,
-            ),
+            views,
+            size,
+            1 if options.quick else 2,
+            sr.SilhouetteFitOptions(steps=options.steps, refinements=1, **FIT),
         )
         for name, views, size, framework in itertools.product(
             names, options.views, options.size, frameworks

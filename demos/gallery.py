@@ -15,20 +15,19 @@ import numpy as np
 from shapes import checkered_sphere
 
 import taichi_softras as sr
-from taichi_softras.cli.options import SoftnessOptions, ViewOptions, make_scene
-from taichi_softras.cli.render import Look, draw_frames
 from taichi_softras.files.pictures import composite, write_picture
+from taichi_softras.previews import PreviewStyle, draw_previews
 
 WHITE = (1.0, 1.0, 1.0)
+LIT = PreviewStyle()
 SIGMAS = (1e-5, 1e-4, 1e-3, 1e-2)
 GAMMAS = (1e-3, 1e-2, 1e-1, 1.0)
 
 
-def draw(mesh: sr.Mesh, size: int, look: Look, **softness: float) -> np.ndarray:
+def draw(mesh: sr.Mesh, size: int, style: PreviewStyle = LIT, **softness: float) -> np.ndarray:
     """Draw a mesh over white, (size, size, 3)."""
-    options = SoftnessOptions(**softness)
-    scene = make_scene(mesh, ViewOptions(), options, (size, size), np.zeros(1))
-    image = next(draw_frames(mesh, scene, look))
+    settings = sr.RasterizerSettings(height=size, width=size, **softness)
+    image = next(draw_previews(mesh, sr.frame_mesh(mesh), settings, style))
     return image[..., None].repeat(3, axis=2) if image.ndim == 2 else composite(image, WHITE)
 
 
@@ -38,10 +37,10 @@ def draw_looks(textured: sr.Mesh, size: int) -> np.ndarray:
     teapot = teapot.with_colors(np.full_like(teapot.colors, (0.75, 0.3, 0.2)))
     soft = {"sigma": 1e-6, "supersampling": 2}
     pictures = [
-        draw(teapot, size, Look("colors", "fragment", 0.5), **soft),
-        draw(teapot, size, Look("depth"), **soft),
-        draw(teapot, size, Look("normals"), **soft),
-        draw(textured, size, Look("colors", "fragment"), **soft),
+        draw(teapot, size, PreviewStyle(shading="fragment", highlights=0.5), **soft),
+        draw(teapot, size, PreviewStyle(show="depth"), **soft),
+        draw(teapot, size, PreviewStyle(show="normals"), **soft),
+        draw(textured, size, PreviewStyle(shading="fragment"), **soft),
     ]
     return np.concatenate(pictures, axis=1)
 
@@ -58,8 +57,7 @@ def draw_grid(size: int) -> np.ndarray:
     faces = np.concatenate([sphere.faces, cube.faces + sphere.num_vertices])
     mesh = sr.Mesh(vertices.astype(np.float32), faces, colors.astype(np.float32)).normalized()
     rows = [
-        np.concatenate([draw(mesh, size, Look(), sigma=s, gamma=g) for s in SIGMAS], axis=1)
-        for g in GAMMAS
+        np.concatenate([draw(mesh, size, sigma=s, gamma=g) for s in SIGMAS], axis=1) for g in GAMMAS
     ]
     return np.concatenate(rows)
 

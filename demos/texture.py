@@ -40,9 +40,9 @@ from reporting import make_progress, print_table, write_json
 from shapes import checkered_sphere, furniture_model
 
 import taichi_softras as sr
-from taichi_softras.cli.options import MARGIN, mesh_radius
 from taichi_softras.files.paths import whole_file
 from taichi_softras.files.pictures import composite
+from taichi_softras.fitting.framing import framing_distance
 
 matplotlib.use("Agg")
 
@@ -91,8 +91,8 @@ class Stage:
 
     def __init__(self, mesh: sr.Mesh, size: int) -> None:
         self.vertices, self.faces, _ = mesh.to_torch()
-        radius = MARGIN * mesh_radius(mesh)
-        self.distance = radius / math.sin(math.radians(FOV / 2))
+        self.distance = framing_distance(mesh, FOV)
+        radius = self.distance * math.sin(math.radians(FOV / 2))
         self.fitting = sr.RasterizerSettings(
             height=size,
             width=size,

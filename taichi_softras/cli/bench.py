@@ -15,7 +15,7 @@ from rich.table import Table
 
 from taichi_softras.arrays.options import check_integer
 from taichi_softras.arrays.runtime import init, is_running, on_gpu, running_arch
-from taichi_softras.cli.info import describe_machine
+from taichi_softras.bench.machine import describe_machine
 from taichi_softras.cli.measure import Case, Measurement, Request, in_milliseconds, measure_alone
 from taichi_softras.files.paths import whole_file
 

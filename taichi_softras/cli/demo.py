@@ -8,12 +8,13 @@ import numpy as np
 import tyro
 from rich.progress import track
 
-from taichi_softras.cli.fit import WHITE, FitOptions, fit_and_write
-from taichi_softras.cli.options import PROGRESS_CONSOLE, SoftnessOptions, ViewOptions, make_scene
-from taichi_softras.cli.render import draw_frames
+from taichi_softras.cli.fit import SphereFitArguments, SphereFitOptions, fit_and_write
+from taichi_softras.cli.options import PROGRESS_CONSOLE, WHITE, CameraOptions, SoftnessOptions
 from taichi_softras.files.pictures import composite, write_animation, write_picture
+from taichi_softras.fitting.framing import frame_mesh
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.meshes.primitives import teapot
+from taichi_softras.previews import draw_previews
 
 SOFTNESSES = ((1e-5, 1e-4), (1e-4, 1e-3), (1e-3, 1e-2), (1e-2, 1e-1))
 """Pairs of sigma and gamma."""
@@ -35,7 +36,7 @@ class Demo:
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("softras-demo")
     picture_size: int = 256
     frames: int = 36
-    options: Annotated[FitOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=FitOptions)
+    options: SphereFitArguments = field(default_factory=SphereFitOptions)
 
     def run(self) -> None:
         """Draw and fit, and write the files."""
@@ -44,11 +45,10 @@ class Demo:
         write_picture(self.output / "softness.png", draw_softness(mesh, self.picture_size))
         pairs = ", ".join(f"{sigma:g} and {gamma:g}" for sigma, gamma in SOFTNESSES)
         print(f"wrote {self.output / 'softness.png'}: sigma and gamma {pairs}")
-        azimuths = np.arange(self.frames) * 360 / self.frames
-        size = self.picture_size, self.picture_size
-        scene = make_scene(mesh, ViewOptions(), SoftnessOptions(), size, azimuths)
+        turns = np.arange(self.frames) * 360 / self.frames
+        settings = SoftnessOptions().settings(self.picture_size, self.picture_size)
         frames = track(
-            draw_frames(mesh, scene),
+            draw_previews(mesh, CameraOptions().cameras(mesh, 1.0, turns), settings),
             description="Drawing",
             total=self.frames,
             console=PROGRESS_CONSOLE,
@@ -58,16 +58,15 @@ class Demo:
             self.output / "teapot.gif", [composite(frame, WHITE) for frame in frames], 12.0
         )
         print(f"wrote {self.output / 'teapot.gif'}")
-        fit_and_write(mesh, self.output, self.options, ViewOptions())
+        fit_and_write(mesh, self.output, self.options, CameraOptions())
 
 
 def draw_softness(mesh: Mesh, size: int) -> np.ndarray:
     """Draw a mesh softer and softer, colours above silhouettes: (2 size, 4 size, 3)."""
     columns = []
     for sigma, gamma in SOFTNESSES:
-        softness = SoftnessOptions(sigma=sigma, gamma=gamma)
-        scene = make_scene(mesh, ViewOptions(), softness, (size, size), np.zeros(1))
-        image = next(draw_frames(mesh, scene))
+        settings = SoftnessOptions(sigma=sigma, gamma=gamma).settings(size, size)
+        image = next(draw_previews(mesh, frame_mesh(mesh), settings))
         alpha = np.repeat(image[..., 3:], 3, axis=2)
         columns.append(np.concatenate([composite(image, WHITE), alpha]))
     return np.concatenate(columns, axis=1)

@@ -1,7 +1,6 @@
 """Options that several commands share, and how they become the library's objects."""
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -11,16 +10,18 @@ from rich.console import Console
 
 from taichi_softras.arrays.options import check_number
 from taichi_softras.cameras.camera import LookAtCamera
-from taichi_softras.cameras.orbits import orbit_eyes
+from taichi_softras.fitting.framing import frame_mesh
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.rasterizer.settings import RasterizerSettings
 
-MARGIN = 1.08
-"""Room round the mesh in a picture, as a factor of its radius."""
+PROGRESS_CONSOLE = Console(stderr=True)
+"""Where progress bars go, so that standard output holds results alone."""
+
+WHITE = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ViewOptions:
+class CameraOptions:
     """Where the camera is. Meshes are first normalised to the unit box round the origin.
 
     Attributes:
@@ -51,27 +52,27 @@ class ViewOptions:
             if self.distance <= 0:
                 raise ValueError(f"distance must be above 0, got {self.distance}")
 
-    def eyes(self, radius: float, aspect: float, azimuths: np.ndarray) -> np.ndarray:
-        """Place cameras, (B, 3), at angles in degrees added to the azimuth.
+    def cameras(self, mesh: Mesh, aspect: float, turns: np.ndarray) -> LookAtCamera:
+        """Place cameras round a mesh.
 
         Args:
-            radius: Of the mesh, round the origin.
+            mesh: Normalised.
             aspect: Width of the picture over its height.
-            azimuths: (B,).
+            turns: Angles in degrees that are added to the azimuth, (B,).
         """
         if self.eye is not None:
             x, y, z = self.eye
-            turn = np.radians(azimuths)
-            cos, sin = np.cos(turn), np.sin(turn)
-            return np.stack([cos * x + sin * z, np.full_like(cos, y), cos * z - sin * x], axis=1)
-        half_fov = math.radians(self.fov) / 2
-        if aspect < 1:
-            half_fov = math.atan(math.tan(half_fov) * aspect)
-        distance = self.distance
-        if distance is None:
-            distance = MARGIN * radius / math.sin(half_fov)
-        eyes: np.ndarray = orbit_eyes(distance, self.elevation, self.azimuth + azimuths)
-        return eyes
+            cos, sin = np.cos(np.radians(turns)), np.sin(np.radians(turns))
+            eyes = np.stack([cos * x + sin * z, np.full_like(cos, y), cos * z - sin * x], axis=1)
+            return LookAtCamera(eyes, fov_degrees=self.fov)
+        return frame_mesh(
+            mesh,
+            azimuth_degrees=self.azimuth + turns,
+            elevation_degrees=self.elevation,
+            fov_degrees=self.fov,
+            aspect=aspect,
+            distance=self.distance,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,69 +97,14 @@ class SoftnessOptions:
     cull: Literal["none", "back", "front"] = "none"
     supersampling: int = 1
 
+    def settings(self, height: int, width: int) -> RasterizerSettings:
+        """Make the rasterizer's settings for a picture of some size, in pixels.
 
-PROGRESS_CONSOLE = Console(stderr=True)
-"""Where progress bars go, so that standard output holds results alone."""
-
-View = Annotated[ViewOptions, tyro.conf.OmitArgPrefixes]
-Softness = Annotated[SoftnessOptions, tyro.conf.OmitArgPrefixes]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scene:
-    """Cameras round a mesh, and settings that fit them.
-
-    Attributes:
-        eyes: Positions of the cameras, (B, 3).
-        fov: Vertical field of view, in degrees.
-        settings: Of the rasterizer.
-    """
-
-    eyes: np.ndarray
-    fov: float
-    settings: RasterizerSettings
-
-    def camera(self, first: int = 0, end: int | None = None) -> LookAtCamera:
-        """Make the cameras from ``first`` to before ``end``."""
-        return LookAtCamera(self.eyes[first:end], fov_degrees=self.fov)
+        Raises:
+            ValueError: If a number is out of range.
+        """
+        return RasterizerSettings(height=height, width=width, **dataclasses.asdict(self))
 
 
-def make_scene(
-    mesh: Mesh,
-    view: ViewOptions,
-    softness: SoftnessOptions,
-    size: tuple[int, int],
-    azimuths: np.ndarray,
-) -> Scene:
-    """Put cameras round a mesh, with the depth range close round it.
-
-    Args:
-        mesh: Normalised.
-        view: Where the cameras are.
-        softness: How soft the picture is.
-        size: Height and width of the picture, in pixels.
-        azimuths: Angles of the cameras in degrees, added to that of ``view``.
-
-    Raises:
-        ValueError: If a setting is out of range.
-    """
-    height, width = size
-    radius = mesh_radius(mesh)
-    eyes = view.eyes(radius, width / max(height, 1), azimuths)
-    distances = np.linalg.norm(eyes, axis=1)
-    far = float(distances.max() + MARGIN * radius)
-    settings = RasterizerSettings(
-        height=height,
-        width=width,
-        near=max(float(distances.min() - MARGIN * radius), 1e-3 * far),
-        far=far,
-        **dataclasses.asdict(softness),
-    )
-    return Scene(eyes=eyes, fov=view.fov, settings=settings)
-
-
-def mesh_radius(mesh: Mesh) -> float:
-    """Distance of the farthest vertex from the origin; 1 for a mesh that is a point."""
-    if mesh.num_vertices == 0:
-        return 1.0
-    return float(np.linalg.norm(mesh.vertices, axis=1).max()) or 1.0
+CameraArguments = Annotated[CameraOptions, tyro.conf.OmitArgPrefixes]
+SoftnessArguments = Annotated[SoftnessOptions, tyro.conf.OmitArgPrefixes]

@@ -14,8 +14,8 @@ from rich.progress import track
 from rich.table import Table
 
 from taichi_softras.arrays.options import check_integer
+from taichi_softras.bench.machine import describe_machine
 from taichi_softras.cli.bench import start_taichi
-from taichi_softras.cli.info import describe_machine
 from taichi_softras.cli.measure import Case, Measurement, Request, in_milliseconds, measure_alone
 from taichi_softras.cli.options import PROGRESS_CONSOLE
 from taichi_softras.files.paths import whole_file

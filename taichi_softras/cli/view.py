@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,16 +10,28 @@ import numpy as np
 import tyro
 
 from taichi_softras.arrays.options import check_integer
-from taichi_softras.cli.options import Softness, SoftnessOptions, View, ViewOptions, mesh_radius
+from taichi_softras.cli.options import (
+    CameraArguments,
+    CameraOptions,
+    SoftnessArguments,
+    SoftnessOptions,
+)
 from taichi_softras.files.mesh_files import read_mesh
 from taichi_softras.files.pictures import STILLS, check_picture_path, write_picture
 from taichi_softras.meshes import primitives
 from taichi_softras.meshes.mesh import Mesh
-from taichi_softras.rasterizer.settings import RasterizerSettings
-from taichi_softras.viewer import Descent, Orbit, Scene, Session, ViewerState, open_window, serve
+from taichi_softras.viewer import (
+    LiveFit,
+    Orbit,
+    Session,
+    ViewedMesh,
+    ViewerState,
+    open_window,
+    serve,
+)
 from taichi_softras.viewer.panel import WIDTH as PANEL_WIDTH
 from taichi_softras.viewer.screen import Screen
-from taichi_softras.viewer.state import View as ViewName
+from taichi_softras.viewer.state import ViewName
 
 SHAPES: dict[str, Callable[[], Mesh]] = {
     "teapot": primitives.teapot,
@@ -80,8 +92,8 @@ class ViewCommand:
     host: str = "127.0.0.1"
     port: int = 8080
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path()
-    camera: View = field(default_factory=ViewOptions)
-    softness: Softness = field(default_factory=SoftnessOptions)
+    camera: CameraArguments = field(default_factory=CameraOptions)
+    softness: SoftnessArguments = field(default_factory=SoftnessOptions)
 
     def run(self) -> None:
         """Open the window, serve the page, or write the picture."""
@@ -113,23 +125,23 @@ class ViewCommand:
         """
         mesh = load_shape(self.mesh)
         state = self._state(mesh)
-        scene = Scene(mesh)
-        scene.shot(state, self.height, self.width)  # refuses a face that does not exist
-        descent = None
+        viewed = ViewedMesh(mesh)
+        viewed.shot(state, self.height, self.width)  # refuses a face that does not exist
+        fit = None
         if self.target is not None:
             if Path(self.target).suffix.lower() in STILLS:
-                descent = Descent.to_picture(mesh, Path(self.target), state.orbit)
+                fit = LiveFit.to_picture(mesh, Path(self.target), state.orbit)
             else:
-                descent = Descent.to_mesh(mesh, load_shape(self.target))
+                fit = LiveFit.to_mesh(mesh, load_shape(self.target))
         elif self.view == "gradient" or self.steps:
             raise ValueError("a target must be given to see gradients of, or to step towards")
-        session = Session(scene, state, descent=descent, folder=folder)
+        session = Session(viewed, state, fit=fit, folder=folder)
         for _ in range(self.steps):
             session.step()
         return session
 
     def _state(self, mesh: Mesh) -> ViewerState:
-        eye = self.camera.eyes(mesh_radius(mesh), self.width / self.height, np.zeros(1))[0]
+        camera = self.camera.cameras(mesh, self.width / self.height, np.zeros(1))
         pixel = None
         if self.pixel is not None:
             row, col = self.pixel
@@ -141,8 +153,8 @@ class ViewCommand:
             pixel = ((col + 0.5) / self.width, (row + 0.5) / self.height)
         return ViewerState(
             view=self.view,
-            orbit=Orbit.at_eye(eye, np.zeros(3), self.camera.fov),
-            settings=RasterizerSettings(height=1, width=1, eps=self.eps, **asdict(self.softness)),
+            orbit=Orbit.at_eye(camera.eye[0], camera.at[0], self.camera.fov),
+            settings=replace(self.softness.settings(1, 1), eps=self.eps),
             background=self.background,
             blend=self.blend,
             wireframe=self.wireframe,

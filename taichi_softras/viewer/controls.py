@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from taichi_softras.rasterizer.families import ALPHAS, COLORS, COVERAGES
 from taichi_softras.rasterizer.settings import CULL
-from taichi_softras.viewer.state import View, ViewerState
+from taichi_softras.viewer.state import ViewerState, ViewName
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,11 @@ def controls(num_faces: int, *, with_target: bool) -> tuple[Group, ...]:
         Action("toggle_fitting", "fit"),
         Action("restart", "start over"),
     )
-    views = get_args(View) if with_target else tuple(v for v in get_args(View) if v != "gradient")
+    views = (
+        get_args(ViewName)
+        if with_target
+        else tuple(v for v in get_args(ViewName) if v != "gradient")
+    )
     return (
         Group(
             "show",

@@ -5,10 +5,10 @@ from PIL import Image
 
 from taichi_softras.files.pictures import to_bytes
 from taichi_softras.rasterizer.inspection import PixelFragments, list_fragments
-from taichi_softras.viewer.descent import Descent
+from taichi_softras.viewer.live_fit import LiveFit
 from taichi_softras.viewer.overlays import ACCENT, CONTOUR, INK, Overlay
-from taichi_softras.viewer.scene import Scene, Shot
 from taichi_softras.viewer.state import ViewerState
+from taichi_softras.viewer.viewed_mesh import Shot, ViewedMesh
 from taichi_softras.viewer.views import VIEWS, Picture, draw_gradient
 
 ARROW = 0.12
@@ -16,23 +16,23 @@ ARROW = 0.12
 
 
 def draw_frame(
-    scene: Scene,
+    viewed: ViewedMesh,
     state: ViewerState,
     height: int,
     width: int,
     *,
     divisor: int = 1,
-    descent: Descent | None = None,
+    fit: LiveFit | None = None,
 ) -> np.ndarray:
     """Draw what a state says, with everything on top.
 
     Args:
-        scene: The mesh.
+        viewed: The mesh.
         state: How it is seen.
         height: Of the picture, in pixels.
         width: Of the picture, in pixels.
         divisor: By how much coarser the view is drawn, to be quicker; what is on top is not.
-        descent: What the mesh is fitted to, for the gradient's view and the loss's curve.
+        fit: What the mesh is fitted to, for the gradient's view and the loss's curve.
 
     Returns:
         (H, W, 3) uint8.
@@ -40,19 +40,19 @@ def draw_frame(
     Raises:
         ValueError: If the chosen face does not exist.
     """
-    coarse = scene.shot(state, -(-height // divisor), -(-width // divisor))
+    coarse = viewed.shot(state, -(-height // divisor), -(-width // divisor))
     gradient = None
-    if descent is not None and state.view == "gradient":
-        gradient = descent.gradient(state)
+    if fit is not None and state.view == "gradient":
+        gradient = fit.gradient(state)
     if state.view == "gradient":
-        picture = draw_gradient(coarse, gradient, descent.target if descent else None)
+        picture = draw_gradient(coarse, gradient, fit.target if fit else None)
     else:
         picture = VIEWS[state.view](coarse)
-    shot = coarse if divisor == 1 else scene.shot(state, height, width)
+    shot = coarse if divisor == 1 else viewed.shot(state, height, width)
     overlay = Overlay(_enlarged(to_bytes(picture.rgb), height, width))
     _draw_lines(overlay, shot, picture, gradient)
-    if descent is not None:
-        overlay.curve(descent.losses)
+    if fit is not None:
+        overlay.curve(fit.losses)
     overlay.caption(picture.caption, picture.legend)
     return overlay.rgb()
 
@@ -68,7 +68,7 @@ def inspect(shot: Shot) -> PixelFragments | None:
 def _draw_lines(
     overlay: Overlay, shot: Shot, picture: Picture, gradient: np.ndarray | None
 ) -> None:
-    state, faces = shot.state, shot.scene.mesh.faces
+    state, faces = shot.state, shot.viewed.mesh.faces
     if state.wireframe:
         overlay.wireframe(shot.pixels, faces)
     if picture.outline is not None:
@@ -80,7 +80,7 @@ def _draw_lines(
     if gradient is not None:
         lengths = np.linalg.norm(gradient, axis=1)
         scale = ARROW / max(float(lengths.max(initial=0)), 1e-30)
-        tips = shot.pixels_of(shot.scene.mesh.vertices - scale * gradient)
+        tips = shot.pixels_of(shot.viewed.mesh.vertices - scale * gradient)
         overlay.arrows(shot.pixels, tips, lengths * scale / ARROW)
     fragments = inspect(shot)
     if fragments is not None:

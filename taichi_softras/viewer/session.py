@@ -11,11 +11,11 @@ import numpy as np
 from taichi_softras.arrays.options import check_integer
 from taichi_softras.files.pictures import write_animation, write_picture
 from taichi_softras.viewer.controls import Group, controls, get_value, with_value
-from taichi_softras.viewer.descent import Descent
 from taichi_softras.viewer.frame import draw_frame, inspect
+from taichi_softras.viewer.live_fit import LiveFit
 from taichi_softras.viewer.pacing import Pacing
-from taichi_softras.viewer.scene import Scene
 from taichi_softras.viewer.state import ViewerState
+from taichi_softras.viewer.viewed_mesh import ViewedMesh
 
 RECORDING_RATE = 12.0
 """Frames recorded a second."""
@@ -28,28 +28,28 @@ class Session:
     """One user's look at a mesh.
 
     Args:
-        scene: The mesh.
+        viewed: The mesh.
         state: How it is seen at first, and after a reset.
-        descent: What it is fitted to.
+        fit: What it is fitted to.
         folder: Where pictures and recordings are saved.
         clock: Tells the time in seconds.
     """
 
     def __init__(
         self,
-        scene: Scene,
+        viewed: ViewedMesh,
         state: ViewerState,
         *,
-        descent: Descent | None = None,
+        fit: LiveFit | None = None,
         folder: Path = Path(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.scene = scene
+        self.viewed = viewed
         self.state = state
         self.fitting = False
         self.message = ""
         self._start = state
-        self._descent = descent
+        self._fit = fit
         self._folder = folder
         self._clock = clock
         self._pacing = Pacing()
@@ -61,7 +61,7 @@ class Session:
 
     def groups(self) -> tuple[Group, ...]:
         """List the controls."""
-        return controls(self.scene.mesh.num_faces, with_target=self._descent is not None)
+        return controls(self.viewed.mesh.num_faces, with_target=self._fit is not None)
 
     @property
     def recording(self) -> bool:
@@ -119,7 +119,7 @@ class Session:
         if not (0 <= x <= 1 and 0 <= y <= 1):
             return
         state = replace(self.state, pixel=(x, y))
-        fragments = inspect(self.scene.shot(state, *size))
+        fragments = inspect(self.viewed.shot(state, *size))
         if fragments is not None and len(fragments.faces):
             state = replace(state, face=int(fragments.faces[0]))
         self.show(state)
@@ -130,20 +130,20 @@ class Session:
 
     def step(self) -> None:
         """Fit the mesh a step closer to its target."""
-        if self._descent is not None:
-            self._descent.step(self.state)
-            self.scene.move(self._descent.vertices)
+        if self._fit is not None:
+            self._fit.step(self.state)
+            self.viewed.move(self._fit.vertices)
             self._drawn = ()
 
     def toggle_fitting(self) -> None:
         """Begin to fit the mesh, step after step, or stop."""
-        self.fitting = self._descent is not None and not self.fitting
+        self.fitting = self._fit is not None and not self.fitting
 
     def restart(self) -> None:
         """Put the mesh back to where it was before it was fitted."""
-        if self._descent is not None:
-            self._descent.restart()
-            self.scene.move(self._descent.vertices)
+        if self._fit is not None:
+            self._fit.restart()
+            self.viewed.move(self._fit.vertices)
             self._drawn = ()
 
     def save_picture(self) -> None:
@@ -193,7 +193,7 @@ class Session:
         if drawn != self._drawn:
             start = time.perf_counter()
             self._picture = draw_frame(
-                self.scene, self.state, height, width, divisor=divisor, descent=self._descent
+                self.viewed, self.state, height, width, divisor=divisor, fit=self._fit
             )
             self._drawn = drawn
             self._pacing.note(now, divisor, time.perf_counter() - start)

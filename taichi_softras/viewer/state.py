@@ -9,9 +9,10 @@ import numpy as np
 from taichi_softras.arrays.options import check_integer, check_number
 from taichi_softras.cameras.camera import LookAtCamera
 from taichi_softras.cameras.orbits import orbit_eyes
+from taichi_softras.previews import Headlight
 from taichi_softras.rasterizer.settings import RasterizerSettings
 
-View = Literal[
+ViewName = Literal[
     "color",
     "silhouette",
     "depth",
@@ -117,35 +118,6 @@ class Orbit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CameraLight:
-    """Light that moves with the camera.
-
-    Attributes:
-        ambient: Brightness of the light from everywhere, 0 to 1; the rest is directional.
-        azimuth: Where the directional light comes from, in degrees to the right of the camera.
-        elevation: Likewise, in degrees above it.
-    """
-
-    ambient: float = 0.35
-    azimuth: float = -35.0
-    elevation: float = 40.0
-
-    def __post_init__(self) -> None:
-        for name in ("ambient", "azimuth", "elevation"):
-            check_number(name, getattr(self, name))
-        if not 0 <= self.ambient <= 1:
-            raise ValueError(f"ambient must be from 0 to 1, got {self.ambient}")
-
-    def direction(self, orbit: Orbit) -> tuple[float, float, float]:
-        """Point towards the directional light, in the world."""
-        azimuth, elevation = math.radians(self.azimuth), math.radians(self.elevation)
-        right, up, forward = orbit.axes()
-        level = math.cos(elevation) * (math.sin(azimuth) * right - math.cos(azimuth) * forward)
-        x, y, z = level + math.sin(elevation) * up
-        return float(x), float(y), float(z)
-
-
-@dataclass(frozen=True, kw_only=True)
 class ViewerState:
     """Everything that decides a picture, but for the mesh and its size.
 
@@ -169,12 +141,12 @@ class ViewerState:
         ValueError: If a value is outside the range given for it.
     """
 
-    view: View = "color"
+    view: ViewName = "color"
     orbit: Orbit = field(default_factory=Orbit)
     settings: RasterizerSettings = field(
         default_factory=lambda: RasterizerSettings(height=1, width=1)
     )
-    lighting: CameraLight = field(default_factory=CameraLight)
+    lighting: Headlight = field(default_factory=Headlight)
     background: float = 0.1
     blend: bool = True
     wireframe: bool = False
@@ -183,8 +155,8 @@ class ViewerState:
     smoothing: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.view not in get_args(View):
-            raise ValueError(f"view must be one of {get_args(View)}, got {self.view!r}")
+        if self.view not in get_args(ViewName):
+            raise ValueError(f"view must be one of {get_args(ViewName)}, got {self.view!r}")
         for name in ("background", "smoothing"):
             check_number(name, getattr(self, name))
             if not 0 <= getattr(self, name) <= 1:

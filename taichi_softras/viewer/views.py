@@ -10,7 +10,7 @@ from taichi_softras.rasterizer.inspection import face_coverage, summarize_fragme
 from taichi_softras.rasterizer.rasterization import rasterize, rasterize_silhouette
 from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.viewer.colormaps import colored
-from taichi_softras.viewer.scene import Scene, Shot
+from taichi_softras.viewer.viewed_mesh import Shot, ViewedMesh
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,9 @@ def draw_difference(shot: Shot) -> Picture:
     return Picture(rgb, "brightness: soft minus hard", legend)
 
 
-def draw_gradient(shot: Shot, gradient: np.ndarray | None, target: Scene | None = None) -> Picture:
+def draw_gradient(
+    shot: Shot, gradient: np.ndarray | None, target: ViewedMesh | None = None
+) -> Picture:
     """Draw the length of the loss's derivative by each vertex.
 
     Args:

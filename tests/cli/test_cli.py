@@ -6,7 +6,6 @@ import pytest
 
 import taichi_softras as sr
 from taichi_softras.cli import gradients, main
-from taichi_softras.cli.options import SoftnessOptions, ViewOptions, make_scene
 from taichi_softras.files.pictures import composite, to_bytes, write_animation
 
 
@@ -141,7 +140,7 @@ def test_fit_writes_nothing_when_interrupted(mesh_path, tmp_path, capsys, monkey
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("taichi_softras.cli.fit.silhouette_loss", interrupt)
+    monkeypatch.setattr("taichi_softras.fitting.descent.silhouette_loss", interrupt)
     assert run("fit", mesh_path, "-o", tmp_path / "out", "--steps", 2, "--size", 8) == 130
     assert list((tmp_path / "out").iterdir()) == []
     assert "interrupted" in capsys.readouterr().err
@@ -175,17 +174,6 @@ def test_gradients_prints_a_row_per_input(capsys):
     assert run("gradients", "--scenes", 1) == 0
     text = capsys.readouterr().out
     assert all(name in text for name in gradients.INPUTS)
-
-
-def test_scene_holds_the_mesh_in_view_and_depth_range():
-    mesh = sr.torus().normalized()
-    for size in ((20, 60), (60, 20)):
-        scene = make_scene(mesh, ViewOptions(), SoftnessOptions(), size, np.arange(0, 360, 30))
-        vertices, _, _ = mesh.to_taichi()
-        ndc = sr.project(vertices, scene.camera(), scene.settings.aspect).to_numpy()
-        assert np.abs(ndc[..., :2]).max() < 1
-        assert scene.settings.near < ndc[..., 2].min()
-        assert ndc[..., 2].max() < scene.settings.far
 
 
 def test_composite_lays_colour_over_the_background():

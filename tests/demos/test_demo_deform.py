@@ -57,7 +57,7 @@ def test_program_fits_without_importing_pytorch(block, tmp_path):
     result = subprocess.run(
         [sys.executable, "demos/deform.py", "--quick", "--output", output, block],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
         capture_output=True,
         text=True,
         check=False,
@@ -81,9 +81,11 @@ def test_program_fits_without_importing_pytorch(block, tmp_path):
 def test_frameworks_fit_equally_well(deform, block):
     (target,) = deform.read_targets([block], []).values()
     judge = deform.Judge(target, sr.icosphere(1))
-    options = deform.FitOptions(views=6, size=32, steps=30, subdivisions=1, refinements=1)
+    options = sr.SilhouetteFitOptions(steps=30, refinements=1)
     by_taichi, by_torch = (
-        deform.carry_out(deform.Run("block", framework, options), target, judge, 2, lambda: None)[0]
+        deform.carry_out(
+            deform.Run("block", framework, 6, 32, 1, options), target, judge, 2, lambda: None
+        )[0]
         for framework in ("taichi", "torch")
     )
     # The steps are the same but for rounding.
@@ -143,9 +145,9 @@ def test_mask_iou_is_the_mean_over_images(deform):
 def test_hull_of_a_sphere_is_a_sphere(deform):
     sphere = sr.icosphere(3, radius=0.3)
     sphere = sphere.with_vertices(sphere.vertices + np.float32([0.15, 0.1, -0.2]))
-    options = deform.FitOptions(views=12)
-    scene = deform.silhouette_scene(sphere, options)
-    hull = deform.carve_hull(deform.draw_masks(sphere, scene, 1), scene)
+    # Framed as a mesh round the origin is, of which the sphere is the part at one side.
+    camera = sr.surround_mesh(sr.icosphere(0, radius=0.57), 12)
+    hull = deform.carve_hull(deform.draw_masks(sphere, camera, 64, 1), camera)
     voxels = deform.voxelize(sphere)
     assert hull.shape == voxels.shape
     assert (hull | ~voxels).mean() > 0.99  # nothing of it is carved off

@@ -12,19 +12,19 @@ from PIL import Image
 import taichi_softras as sr
 from taichi_softras.cli import main
 from taichi_softras.rasterizer import families
-from taichi_softras.viewer import Descent, Orbit, Scene, Session, ViewerState, draw_frame
+from taichi_softras.viewer import LiveFit, Orbit, Session, ViewedMesh, ViewerState, draw_frame
 from taichi_softras.viewer.colormaps import colored
 from taichi_softras.viewer.controls import Action, Choice, Slider, Toggle, controls, with_value
 from taichi_softras.viewer.pacing import COARSEST, LONG_REST, SHORT_REST, Pacing
 from taichi_softras.viewer.panel import WIDTH as PANEL_WIDTH
 from taichi_softras.viewer.screen import Screen
-from taichi_softras.viewer.state import View
+from taichi_softras.viewer.state import ViewName
 from taichi_softras.viewer.views import VIEWS
 
 SIZE = 96
 SOFT = sr.RasterizerSettings(height=1, width=1, sigma=1e-3, gamma=1e-2)
 STATE = ViewerState(orbit=Orbit(distance=2.5), settings=SOFT)
-VIEW_NAMES = View.__args__
+VIEW_NAMES = ViewName.__args__
 
 
 class Clock:
@@ -38,13 +38,13 @@ class Clock:
 
 
 @pytest.fixture
-def scene():
-    return Scene(sr.torus(major_segments=12, minor_segments=8).normalized())
+def viewed():
+    return ViewedMesh(sr.torus(major_segments=12, minor_segments=8).normalized())
 
 
 @pytest.fixture
-def descent():
-    return Descent.to_mesh(sphere(), sr.cube().normalized(), views=3, size=24)
+def fit():
+    return LiveFit.to_mesh(sphere(), sr.cube().normalized(), views=3, size=24)
 
 
 @pytest.fixture
@@ -53,16 +53,16 @@ def clock():
 
 
 @pytest.fixture
-def session(scene, clock, tmp_path):
-    return Session(scene, STATE, folder=tmp_path, clock=clock)
+def session(viewed, clock, tmp_path):
+    return Session(viewed, STATE, folder=tmp_path, clock=clock)
 
 
 def sphere():
     return sr.icosphere(1).normalized()
 
 
-def frame(scene, state, **options):
-    return draw_frame(scene, state, SIZE, SIZE, **options)
+def frame(viewed, state, **options):
+    return draw_frame(viewed, state, SIZE, SIZE, **options)
 
 
 def rested(session, clock):
@@ -81,16 +81,16 @@ def test_orbit_looks_where_it_says():
     np.testing.assert_allclose(again.eye, orbit.eye, atol=1e-12)
 
 
-def test_orbit_drags_the_mesh_with_the_mouse(scene):
+def test_orbit_drags_the_mesh_with_the_mouse(viewed):
     point = np.array([[0.1, 0.2, 0.3]])
-    before = scene.shot(STATE, SIZE, SIZE).pixels_of(point)[0]
+    before = viewed.shot(STATE, SIZE, SIZE).pixels_of(point)[0]
     panned = dataclasses.replace(STATE, orbit=STATE.orbit.panned(0.25, -0.125))
-    after = scene.shot(panned, SIZE, SIZE).pixels_of(point)[0]
+    after = viewed.shot(panned, SIZE, SIZE).pixels_of(point)[0]
     assert after[0] - before[0] == pytest.approx(0.25 * SIZE, rel=0.2)
     assert after[1] - before[1] == pytest.approx(-0.125 * SIZE, rel=0.2)
     turned = dataclasses.replace(STATE, orbit=STATE.orbit.turned(0.02, 0.0))
     near = STATE.orbit.eye[None] * 0.2  # on the side of the mesh that is seen
-    x = [scene.shot(s, SIZE, SIZE).pixels_of(near)[0, 0] for s in (STATE, turned)]
+    x = [viewed.shot(s, SIZE, SIZE).pixels_of(near)[0, 0] for s in (STATE, turned)]
     assert x[1] > x[0]
 
 
@@ -184,9 +184,9 @@ def test_logarithmic_slider_has_equal_factors():
 
 @pytest.mark.parametrize("view", VIEW_NAMES)
 @pytest.mark.parametrize("divisor", [1, 3])
-def test_every_view_draws(view, divisor, scene):
+def test_every_view_draws(view, divisor, viewed):
     state = dataclasses.replace(STATE, view=view, face=0, pixel=(0.5, 0.5), wireframe=True)
-    rgb = draw_frame(scene, state, 60, 82, divisor=divisor)
+    rgb = draw_frame(viewed, state, 60, 82, divisor=divisor)
     assert rgb.shape == (60, 82, 3)
     assert rgb.dtype == np.uint8
     assert len(np.unique(rgb.reshape(-1, 3), axis=0)) > 5
@@ -202,49 +202,49 @@ def test_every_view_draws(view, divisor, scene):
     ids=["one face", "a point"],
 )
 def test_poor_meshes_draw(view, mesh):
-    scene = Scene(mesh.normalized())
+    viewed = ViewedMesh(mesh.normalized())
     state = dataclasses.replace(STATE, view=view, face=0, pixel=(0.5, 0.5), wireframe=True)
-    assert frame(scene, state).shape == (SIZE, SIZE, 3)
+    assert frame(viewed, state).shape == (SIZE, SIZE, 3)
 
 
 def test_a_mesh_without_faces_is_refused():
     for num_vertices in (0, 3):
         mesh = sr.Mesh(np.zeros((num_vertices, 3)), np.zeros((0, 3), dtype=int))
         with pytest.raises(ValueError, match="a mesh to be viewed must have faces, got none"):
-            Scene(mesh)
+            ViewedMesh(mesh)
 
 
 def test_a_mesh_that_is_not_finite_is_refused():
     with pytest.raises(ValueError, match="vertices must be finite"):
-        Scene(sr.torus().with_vertices(np.full((sr.torus().num_vertices, 3), np.nan)))
+        ViewedMesh(sr.torus().with_vertices(np.full((sr.torus().num_vertices, 3), np.nan)))
 
 
-def picture(scene, view, **changes):
+def picture(viewed, view, **changes):
     """A view without what is drawn on top."""
     state = dataclasses.replace(STATE, view=view, **changes)
-    return VIEWS[view](scene.shot(state, SIZE, SIZE))
+    return VIEWS[view](viewed.shot(state, SIZE, SIZE))
 
 
-def test_silhouette_is_the_rasterizers(scene):
-    shot = scene.shot(STATE, SIZE, SIZE)
+def test_silhouette_is_the_rasterizers(viewed):
+    shot = viewed.shot(STATE, SIZE, SIZE)
     alpha = sr.rasterize_silhouette(shot.face_vertices, shot.settings).to_numpy()[0]
-    np.testing.assert_array_equal(picture(scene, "silhouette").rgb[..., 0], alpha)
+    np.testing.assert_array_equal(picture(viewed, "silhouette").rgb[..., 0], alpha)
 
 
-def test_colors_are_blended_by_alpha_or_not(scene):
-    shot = scene.shot(STATE, SIZE, SIZE)
+def test_colors_are_blended_by_alpha_or_not(viewed):
+    shot = viewed.shot(STATE, SIZE, SIZE)
     image = sr.rasterize(
         shot.face_vertices, shot.face_colors, shot.settings, background=STATE.background
     ).to_numpy()[0]
-    np.testing.assert_array_equal(picture(scene, "color", blend=False).rgb, image[..., :3])
+    np.testing.assert_array_equal(picture(viewed, "color", blend=False).rgb, image[..., :3])
     alpha = image[..., 3:]
     blended = image[..., :3] * alpha + STATE.background * (1 - alpha)
-    np.testing.assert_allclose(picture(scene, "color").rgb, blended, atol=1e-6)
+    np.testing.assert_allclose(picture(viewed, "color").rgb, blended, atol=1e-6)
 
 
 def test_depth_is_that_of_a_plane_in_front():
     front = dataclasses.replace(STATE, orbit=Orbit(azimuth=0, elevation=0, distance=2.5))
-    shot = Scene(sr.plane().normalized()).shot(front, SIZE, SIZE)
+    shot = ViewedMesh(sr.plane().normalized()).shot(front, SIZE, SIZE)
     drawn = VIEWS["depth"](shot)
     # The plane stands in the middle between near and far.
     middle = colored("viridis", np.array(0.5))
@@ -255,7 +255,7 @@ def test_depth_is_that_of_a_plane_in_front():
 
 
 def test_normals_point_to_the_camera_in_the_middle_of_a_sphere():
-    drawn = picture(Scene(sr.icosphere(3).normalized()), "normals")
+    drawn = picture(ViewedMesh(sr.icosphere(3).normalized()), "normals")
     middle = drawn.rgb[SIZE // 2, SIZE // 2]
     np.testing.assert_allclose(middle, (0.5, 0.5, 1.0), atol=0.05)
     right, left = drawn.rgb[SIZE // 2, [65, 31]]
@@ -264,95 +264,94 @@ def test_normals_point_to_the_camera_in_the_middle_of_a_sphere():
     assert above[1] > middle[1] + 0.1
 
 
-def test_coverage_shows_the_face_and_its_cut_off(scene):
-    face = Session(scene, STATE)
+def test_coverage_shows_the_face_and_its_cut_off(viewed):
+    face = Session(viewed, STATE)
     face.click(0.5, 0.6, (SIZE, SIZE))
-    drawn = picture(scene, "coverage", face=face.state.face)
-    shot = scene.shot(STATE, SIZE, SIZE)
+    drawn = picture(viewed, "coverage", face=face.state.face)
+    shot = viewed.shot(STATE, SIZE, SIZE)
     covered = sr.face_coverage(shot.face_vertices, face.state.face, shot.settings).to_numpy()[0]
     np.testing.assert_array_equal(drawn.outline, covered > 0)
     assert covered[covered > 0].min() > SOFT.coverage_cutoff
     assert 0 < drawn.outline.mean() < 0.5
     brightest = np.unravel_index(drawn.rgb.sum(-1).argmax(), covered.shape)
     assert covered[brightest] > 0.9 * covered.max()
-    assert "click" in picture(scene, "coverage").caption
+    assert "click" in picture(viewed, "coverage").caption
 
 
-def test_faces_counts_faces(scene):
-    shot = scene.shot(STATE, SIZE, SIZE)
+def test_faces_counts_faces(viewed):
+    shot = viewed.shot(STATE, SIZE, SIZE)
     most = sr.summarize_fragments(shot.face_vertices, shot.settings).num_faces.to_numpy().max()
-    assert picture(scene, "faces").legend.high == str(most)
+    assert picture(viewed, "faces").legend.high == str(most)
 
 
-def test_difference_vanishes_where_nothing_is_soft(scene):
+def test_difference_vanishes_where_nothing_is_soft(viewed):
     def strongest(sigma, gamma):
         settings = dataclasses.replace(SOFT, sigma=sigma, gamma=gamma)
-        return float(picture(scene, "difference", settings=settings).legend.high)
+        return float(picture(viewed, "difference", settings=settings).legend.high)
 
     assert strongest(1e-9, 1e-6) < 0.05 < strongest(1e-3, 1e-2)
 
 
-def test_wireframe_and_pixel_are_drawn_on_top(scene):
-    plain = frame(scene, STATE)
+def test_wireframe_and_pixel_are_drawn_on_top(viewed):
+    plain = frame(viewed, STATE)
     for change in ({"wireframe": True}, {"pixel": (0.5, 0.6)}, {"pixel": (0.01, 0.01)}):
-        assert (frame(scene, dataclasses.replace(STATE, **change)) != plain).any()
+        assert (frame(viewed, dataclasses.replace(STATE, **change)) != plain).any()
 
 
-def test_a_face_that_does_not_exist_is_refused(scene):
-    num_faces = scene.mesh.num_faces
+def test_a_face_that_does_not_exist_is_refused(viewed):
+    num_faces = viewed.mesh.num_faces
     with pytest.raises(ValueError, match=f"face must be under the number of faces, {num_faces}"):
-        frame(scene, dataclasses.replace(STATE, face=num_faces))
+        frame(viewed, dataclasses.replace(STATE, face=num_faces))
 
 
-def test_gradient_view_shows_the_descents_gradient(descent):
-    scene = Scene(sphere())
+def test_gradient_view_shows_the_fits_gradient(fit):
+    viewed = ViewedMesh(sphere())
     state = dataclasses.replace(STATE, view="gradient")
-    gradient = descent.gradient(state)
-    assert gradient.shape == (scene.mesh.num_vertices, 3)
-    with_gradient = frame(scene, state, descent=descent)
-    assert (with_gradient != frame(scene, state)).any()
+    gradient = fit.gradient(state)
+    assert gradient.shape == (viewed.mesh.num_vertices, 3)
+    with_gradient = frame(viewed, state, fit=fit)
+    assert (with_gradient != frame(viewed, state)).any()
 
 
-# Descent
+# LiveFit
 
 
-def test_descent_measures_the_gradient_of_its_loss(descent):
+def test_fit_measures_the_gradient_of_its_loss(fit):
     state = dataclasses.replace(STATE, smoothing=0.0)
-    gradient = descent.gradient(state)
-    loss = descent._loss.to_numpy()[0]
+    gradient = fit.gradient(state)
+    loss = fit.loss(state)
     # A small step down the gradient lowers the loss by about its squared length.
     rate = 2e-3 * loss / np.square(gradient).sum()
-    moved = sphere().with_vertices(descent.vertices - rate * gradient)
-    other = Descent.to_mesh(moved, sr.cube().normalized(), views=3, size=24)
-    other.gradient(state)
-    assert other._loss.to_numpy()[0] - loss == pytest.approx(-2e-3 * loss, rel=0.1)
+    moved = sphere().with_vertices(fit.vertices - rate * gradient)
+    other = LiveFit.to_mesh(moved, sr.cube().normalized(), views=3, size=24)
+    assert other.loss(state) - loss == pytest.approx(-2e-3 * loss, rel=0.1)
 
 
-def test_descent_goes_down_and_starts_over(descent):
-    before = descent.vertices
+def test_fit_goes_down_and_starts_over(fit):
+    before = fit.vertices
     for _ in range(15):
-        descent.step(STATE)
-    assert descent.losses[-1] < 0.9 * descent.losses[0]
-    assert len(descent.losses) == 15
-    descent.restart()
-    assert descent.losses == []
-    np.testing.assert_array_equal(descent.vertices, before)
-    first = descent.gradient(STATE)
-    np.testing.assert_allclose(first, Descent.gradient(descent, STATE))
+        fit.step(STATE)
+    assert fit.losses[-1] < 0.9 * fit.losses[0]
+    assert len(fit.losses) == 15
+    fit.restart()
+    assert fit.losses == []
+    np.testing.assert_array_equal(fit.vertices, before)
+    first = fit.gradient(STATE)
+    np.testing.assert_allclose(first, LiveFit.gradient(fit, STATE))
 
 
-def test_descent_follows_the_state(descent):
+def test_fit_follows_the_state(fit):
     gradients = [
-        descent.gradient(dataclasses.replace(STATE, **change))
+        fit.gradient(dataclasses.replace(STATE, **change))
         for change in ({}, {"smoothing": 0.0}, {"settings": dataclasses.replace(SOFT, sigma=1e-5)})
     ]
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert np.abs(gradients[one] - gradients[other]).max() > 1e-6
-    np.testing.assert_allclose(descent.gradient(STATE), gradients[0], atol=1e-7)
+    np.testing.assert_allclose(fit.gradient(STATE), gradients[0], atol=1e-7)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "L"])
-def test_descent_to_a_picture(mode, tmp_path):
+def test_fit_to_a_picture(mode, tmp_path):
     path = tmp_path / "target.png"
     disc = np.hypot(*(np.mgrid[:48, :64] - np.array([24, 32])[:, None, None])) < 10
     if mode == "RGBA":  # black on transparent
@@ -361,20 +360,20 @@ def test_descent_to_a_picture(mode, tmp_path):
     else:
         pixels = disc.astype(np.uint8) * 255
     Image.fromarray(pixels).save(path)
-    descent = Descent.to_picture(sphere(), path, Orbit(distance=2.5), size=24)
-    assert descent._target.shape == (1, 24, 32)
-    assert descent._target.to_numpy().mean() == pytest.approx(disc.mean(), rel=0.05)
+    fit = LiveFit.to_picture(sphere(), path, Orbit(distance=2.5), size=24)
+    assert fit._masks.shape == (1, 24, 32)
+    assert fit._masks.mean() == pytest.approx(disc.mean(), rel=0.05)
     for _ in range(20):
-        descent.step(STATE)
-    assert descent.losses[-1] < 0.8 * descent.losses[0]  # the sphere shrinks to the disc
+        fit.step(STATE)
+    assert fit.losses[-1] < 0.8 * fit.losses[0]  # the sphere shrinks to the disc
 
 
-def test_descent_refuses_meshes_without_faces():
+def test_fit_refuses_meshes_without_faces():
     empty = sr.Mesh(np.zeros((3, 3)), np.zeros((0, 3), dtype=int))
     with pytest.raises(ValueError, match="the target must have faces"):
-        Descent.to_mesh(sphere(), empty)
+        LiveFit.to_mesh(sphere(), empty)
     with pytest.raises(ValueError, match="must have faces, got none"):
-        Descent.to_mesh(empty, sphere())
+        LiveFit.to_mesh(empty, sphere())
 
 
 # Session
@@ -414,7 +413,7 @@ def test_session_refuses_and_says_so(session):
 def test_click_inspects_and_chooses_a_face(session):
     session.click(0.5, 0.6, (SIZE, SIZE))
     assert session.state.pixel == (0.5, 0.6)
-    shot = session.scene.shot(session.state, SIZE, SIZE)
+    shot = session.viewed.shot(session.state, SIZE, SIZE)
     row, col = shot.pixel()
     heaviest = sr.list_fragments(shot.face_vertices, shot.face_colors, shot.settings, row, col)
     assert session.state.face == heaviest.faces[0]
@@ -430,20 +429,20 @@ def test_click_beside_the_mesh_chooses_nothing(session):
     assert session.state == STATE
 
 
-def test_session_fits_step_by_step(descent, clock, tmp_path):
-    scene = Scene(sphere())
-    session = Session(scene, STATE, descent=descent, folder=tmp_path, clock=clock)
+def test_session_fits_step_by_step(fit, clock, tmp_path):
+    viewed = ViewedMesh(sphere())
+    session = Session(viewed, STATE, fit=fit, folder=tmp_path, clock=clock)
     first = rested(session, clock)
     session.act("step")
-    assert len(descent.losses) == 1
+    assert len(fit.losses) == 1
     assert (rested(session, clock) != first).any()
-    np.testing.assert_array_equal(scene.mesh.vertices, descent.vertices)
+    np.testing.assert_array_equal(viewed.mesh.vertices, fit.vertices)
     session.act("toggle_fitting")
     for _ in range(3):
         session.picture(SIZE, SIZE)
     session.act("toggle_fitting")
     session.picture(SIZE, SIZE)
-    assert len(descent.losses) == 4
+    assert len(fit.losses) == 4
     session.act("restart")
     assert (rested(session, clock) == first).all()
 
@@ -486,8 +485,8 @@ def test_session_records(suffix, session, clock, tmp_path):
     gc.collect()
 
 
-def test_failed_save_is_said(scene, clock, tmp_path):
-    session = Session(scene, STATE, folder=tmp_path / "missing", clock=clock)
+def test_failed_save_is_said(viewed, clock, tmp_path):
+    session = Session(viewed, STATE, folder=tmp_path / "missing", clock=clock)
     rested(session, clock)
     session.act("save_picture")
     assert "folder" in session.message

@@ -9,7 +9,7 @@ import pytest
 from displays import Display, ViewerWindow, missing_tools, viewer_window, wait_for
 
 import taichi_softras as sr
-from taichi_softras.viewer import Descent, Scene, Session, ViewerState
+from taichi_softras.viewer import LiveFit, Session, ViewedMesh, ViewerState
 from taichi_softras.viewer.panel import WIDTH as PANEL_WIDTH
 from taichi_softras.viewer.screen import Screen
 
@@ -39,9 +39,9 @@ def window(request, display, tmp_path) -> Iterator[ViewerWindow]:
         yield window
 
 
-def spots(descent: Descent | None = None) -> dict[str, tuple[float, float]]:
+def spots(fit: LiveFit | None = None) -> dict[str, tuple[float, float]]:
     """Middles of the panel's controls, by their names and words."""
-    screen = Screen(Session(Scene(sr.torus()), ViewerState(), descent=descent))
+    screen = Screen(Session(ViewedMesh(sr.torus()), ViewerState(), fit=fit))
     screen.image(HEIGHT, PANEL_WIDTH + SIZE)
     found = {}
     for spot in screen.panel.spots:
@@ -113,7 +113,7 @@ def test_the_window_is_resized_and_closed_by_a_key(window, tmp_path):
 def test_fitting_runs_in_the_window(display):
     size = ("--height", HEIGHT, "--width", SIZE)
     options = ("--target", "cube", "--view", "gradient", "--sigma", 1e-4)
-    button = spots(Descent.to_mesh(sr.icosphere(1), sr.cube(), views=1, size=8))["toggle_fitting"]
+    button = spots(LiveFit.to_mesh(sr.icosphere(1), sr.cube(), views=1, size=8))["toggle_fitting"]
     with viewer_window(display, "sphere", *options, *size) as window:
         before = picture(window)
         window.click(button)

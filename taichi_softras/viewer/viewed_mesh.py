@@ -7,8 +7,8 @@ import numpy as np
 
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.taichi_bridge import from_numpy
+from taichi_softras.cameras.depths import depth_range
 from taichi_softras.cameras.projection import project
-from taichi_softras.lights.kinds import Light
 from taichi_softras.lights.shading import shade
 from taichi_softras.meshes.incidence import gather
 from taichi_softras.meshes.mesh import Mesh
@@ -16,11 +16,8 @@ from taichi_softras.meshes.normals import vertex_normals
 from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.viewer.state import ViewerState
 
-MARGIN = 1.08
-"""Room round the mesh between near and far, as a factor of its radius."""
 
-
-class Scene:
+class ViewedMesh:
     """A mesh whose vertices may move.
 
     Args:
@@ -35,13 +32,11 @@ class Scene:
             raise ValueError("a mesh to be viewed must have faces, got none")
         self.mesh = mesh
         self.vertices, self.faces, self.colors = mesh.to_taichi()
-        self.radius = _radius(mesh.vertices)
 
     def move(self, vertices: np.ndarray) -> None:
         """Put the vertices, (V, 3), elsewhere."""
         self.mesh = self.mesh.with_vertices(vertices)
         self.vertices = from_numpy(self.mesh.vertices[None])
-        self.radius = _radius(vertices)
 
     def shot(self, state: ViewerState, height: int, width: int) -> "Shot":
         """See the mesh as a state says, in a picture of some size.
@@ -53,52 +48,52 @@ class Scene:
             raise ValueError(
                 f"face must be under the number of faces, {self.mesh.num_faces}, got {state.face}"
             )
-        distance = float(np.linalg.norm(state.orbit.eye))
-        far = distance + MARGIN * self.radius
-        near = max(distance - MARGIN * self.radius, 1e-3 * far)
+        near, far = self._depths(state)
         settings = replace(state.settings, height=height, width=width, near=near, far=far)
         return Shot(self, state, settings)
+
+    def _depths(self, state: ViewerState) -> tuple[float, float]:
+        """Find near and far planes that fit; any where all of the mesh is behind the camera."""
+        try:
+            return depth_range(self.vertices, state.orbit.camera)
+        except ValueError:
+            return 1.0, 2.0
 
 
 @dataclass(frozen=True, eq=False)
 class Shot:
-    """A scene seen by a camera.
+    """A mesh seen by a camera.
 
     Attributes:
-        scene: What is seen.
+        viewed: What is seen.
         state: How.
         settings: Those of the state, for the picture's size and with near and far that fit.
     """
 
-    scene: Scene
+    viewed: ViewedMesh
     state: ViewerState
     settings: RasterizerSettings
 
     @cached_property
     def projected(self) -> Array:
         """Vertices (1, V, 3), in NDC and depth."""
-        return project(self.scene.vertices, self.state.orbit.camera, self.settings.aspect)
+        return project(self.viewed.vertices, self.state.orbit.camera, self.settings.aspect)
 
     @cached_property
     def face_vertices(self) -> Array:
         """Faces (1, F, 3, 3), likewise."""
-        return gather(self.projected, self.scene.faces)
+        return gather(self.projected, self.viewed.faces)
 
     @cached_property
     def normals(self) -> Array:
         """Normals of vertices (1, V, 3), in the world."""
-        return vertex_normals(self.scene.vertices, self.scene.faces)
+        return vertex_normals(self.viewed.vertices, self.viewed.faces)
 
     @cached_property
     def face_colors(self) -> Array:
         """Lit colours (1, F, 3, 3)."""
-        lighting = self.state.lighting
-        light = Light(
-            ambient=(lighting.ambient,) * 3,
-            diffuse=(1.05 - lighting.ambient,) * 3,
-            direction=lighting.direction(self.state.orbit),
-        )
-        return gather(shade(self.scene.colors, self.normals, light), self.scene.faces)
+        light = self.state.lighting.light(self.state.orbit.axes())
+        return gather(shade(self.viewed.colors, self.normals, light), self.viewed.faces)
 
     @property
     def background(self) -> tuple[float, float, float]:
@@ -107,7 +102,7 @@ class Shot:
 
     def corner_values(self, values: np.ndarray) -> Array:
         """Copy what vertices have, (V, K), to the corners of faces (1, F, 3, K)."""
-        return gather(from_numpy(np.ascontiguousarray(values[None], np.float32)), self.scene.faces)
+        return gather(from_numpy(np.ascontiguousarray(values[None], np.float32)), self.viewed.faces)
 
     @cached_property
     def pixels(self) -> np.ndarray:
@@ -132,8 +127,3 @@ class Shot:
         x, y = self.state.pixel
         height, width = self.settings.height, self.settings.width
         return min(int(y * height), height - 1), min(int(x * width), width - 1)
-
-
-def _radius(vertices: np.ndarray) -> float:
-    """Distance of the farthest vertex from the origin; 1 for a mesh that is a point."""
-    return float(np.linalg.norm(vertices, axis=1).max()) or 1.0

@@ -1,0 +1,1 @@
+"""How fast the rasterizer is, how much memory it takes, and how that compares."""
