@@ -1,4 +1,4 @@
-"""The code on the pages in docs/ runs, page by page, from top to bottom."""
+"""The code on the pages in docs/ runs, page by page, from top to bottom; and all are linked."""
 
 import os
 import re
@@ -25,6 +25,20 @@ def test_code_runs(page, tmp_path):
         env={**os.environ, "TI_LOG_LEVEL": "error"},
     )
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    "index", [DOCS / "index.md", DOCS.parent / "README.md"], ids="{0.name}".format
+)
+def test_every_page_is_linked(index):
+    targets = re.findall(r"\]\(([^)#]+)\)", index.read_text())
+    linked = {(index.parent / target).resolve() for target in targets}
+    assert set(DOCS.glob("*.md")) - linked <= {DOCS / "index.md"}
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.stem)
+def test_has_a_title(page):
+    assert re.match(r"# \S.*\n\n", page.read_text())
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.stem)
