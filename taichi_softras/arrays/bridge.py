@@ -32,6 +32,15 @@ def is_array(value: object) -> bool:
     return is_tensor(value) or isinstance(value, ti.Ndarray)
 
 
+def namespace_of(value: object) -> Any:
+    """The module whose functions compute with a value: PyTorch's for tensors, else NumPy's.
+
+    For what is no kernel's work and is written once for both: they share the names, and the order
+    of arguments, of many functions.
+    """
+    return sys.modules["torch"] if is_tensor(value) else np
+
+
 def dtype_of(array: Array) -> Any:
     """Taichi's name for an array's type."""
     if isinstance(array, ti.Ndarray):

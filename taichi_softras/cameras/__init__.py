@@ -28,8 +28,6 @@ from taichi_softras.cameras.converters import camera_to_colmap as camera_to_colm
 from taichi_softras.cameras.converters import camera_to_opencv as camera_to_opencv
 from taichi_softras.cameras.converters import camera_to_opengl as camera_to_opengl
 from taichi_softras.cameras.converters import camera_to_pytorch3d as camera_to_pytorch3d
-from taichi_softras.cameras.converters import quaternion_from_rotation as quaternion_from_rotation
-from taichi_softras.cameras.converters import rotation_from_quaternion as rotation_from_quaternion
 from taichi_softras.cameras.depths import depth_range as depth_range
 from taichi_softras.cameras.lenses import Fisheye as Fisheye
 from taichi_softras.cameras.lenses import Intrinsics as Intrinsics
@@ -46,4 +44,6 @@ from taichi_softras.cameras.poses import Pose as Pose
 from taichi_softras.cameras.projection import project as project
 from taichi_softras.cameras.projection import to_view as to_view
 from taichi_softras.cameras.projection import view_to_ndc as view_to_ndc
+from taichi_softras.cameras.quaternions import quaternion_from_rotation as quaternion_from_rotation
+from taichi_softras.cameras.quaternions import rotation_from_quaternion as rotation_from_quaternion
 from taichi_softras.cameras.selection import select_cameras as select_cameras

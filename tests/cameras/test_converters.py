@@ -1,5 +1,6 @@
 """Cameras of other programs against their textbook formulas, written out here."""
 
+import gradients
 import numpy as np
 import pytest
 import torch
@@ -224,6 +225,76 @@ def test_from_pytorch3d(orthographic, in_ndc):
         assert found[0] == pytest.approx(wanted, abs=1e-9)
 
 
+FOCAL_LENGTHS = {
+    # of two cameras, as PyTorch3D's documentation has them, and what that is for x and y
+    "one for all": (1.2, [[1.2, 1.2], [1.2, 1.2]]),
+    "one each": ([1.2, 1.5], [[1.2, 1.2], [1.5, 1.5]]),
+    "one each in a column": ([[1.2], [1.5]], [[1.2, 1.2], [1.5, 1.5]]),
+    "x and y each": ([[1.2, 1.3], [1.5, 1.6]], [[1.2, 1.3], [1.5, 1.6]]),
+    "x and y for all": ([[1.2, 1.3]], [[1.2, 1.3], [1.2, 1.3]]),
+}
+
+
+@pytest.mark.parametrize("kind", [list, np.array, torch.tensor], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("case", FOCAL_LENGTHS)
+def test_focal_lengths_mean_what_they_do_in_pytorch3d(case, kind):
+    given, expected = FOCAL_LENGTHS[case]
+    if kind is not list or not np.isscalar(given):
+        given = kind(given)
+    rotation = np.stack([rotation_about([1, 2, -1], angle) for angle in (35, 20)])
+    translation, principal_point = np.array([[0.2, 0.1, 6], [0, 0, 5]]), np.array([0.2, -0.1])
+    camera = sr.camera_from_pytorch3d(rotation, translation, given, principal_point, HEIGHT, WIDTH)
+    if kind is not torch.tensor:  # whose float32 the camera then has
+        found = pixels_of(camera)
+        for b in range(2):
+            wanted = pytorch3d_pixels(rotation[b], translation[b], expected[b], principal_point)
+            assert found[b] == pytest.approx(wanted, abs=1e-9)
+    found = sr.camera_to_pytorch3d(camera, HEIGHT, WIDTH)[2]
+    assert np.broadcast_to(np.asarray(found), (2, 2)) == pytest.approx(np.array(expected))
+
+
+def test_one_camera_may_have_its_focal_lengths_in_a_row():
+    """Beside a rotation without a batch."""
+    for focal_length in ((1.2, 1.3), [[1.2, 1.3]], torch.tensor([1.2, 1.3])):
+        camera = sr.camera_from_pytorch3d(np.eye(3), (0, 0, 6), focal_length, (0, 0), HEIGHT, WIDTH)
+        found = sr.camera_to_pytorch3d(camera, HEIGHT, WIDTH)[2]
+        assert np.asarray(found) == pytest.approx(np.array([[1.2, 1.3]]))
+    camera = sr.camera_from_pytorch3d(np.eye(3), (0, 0, 6), 1.2, (0, 0), HEIGHT, WIDTH)
+    assert sr.camera_to_pytorch3d(camera, HEIGHT, WIDTH)[2] == pytest.approx(1.2)
+
+
+@pytest.mark.parametrize("count", [4, 5, 8])
+def test_from_colmap_with_distortion(count):
+    distortion = np.array([-0.2, 0.1, 0.01, -0.02, 0.05, 0.03, -0.04, 0.02])[:count]
+    quaternion = sr.quaternion_from_rotation(ROTATION)[0]
+    args = (quaternion, TRANSLATION, 2 * MATRIX, HEIGHT, WIDTH, distortion)
+    assert pixels_of(sr.camera_from_colmap(*args)) == pytest.approx(
+        pixels_of(
+            sr.PosedCamera(
+                sr.Extrinsics(ROTATION, TRANSLATION),
+                sr.Intrinsics(
+                    MATRIX - [[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]], HEIGHT, WIDTH, distortion
+                ),
+            )
+        ),
+        abs=1e-9,
+    )
+
+
+def test_colmap_and_opencv_have_fisheyes():
+    quaternion = sr.quaternion_from_rotation(ROTATION)[0]
+    distortion = DISTORTION[:4]
+    camera = sr.camera_from_colmap(
+        quaternion, TRANSLATION, MATRIX, HEIGHT, WIDTH, distortion, fisheye=True
+    )
+    assert isinstance(camera.lens, sr.Fisheye)
+    *_, matrix, found = sr.camera_to_colmap(camera, HEIGHT, WIDTH)
+    assert matrix[0] == pytest.approx(MATRIX, abs=1e-9)
+    assert found[0] == pytest.approx(distortion)
+    bare = sr.camera_from_colmap(quaternion, TRANSLATION, MATRIX, HEIGHT, WIDTH, fisheye=True)
+    assert (sr.camera_to_opencv(bare, HEIGHT, WIDTH)[3] == 0).all()
+
+
 # --- Quaternions ------------------------------------------------------------------------------
 
 
@@ -240,6 +311,112 @@ def test_quaternions(axis, degrees):
     assert sr.rotation_from_quaternion(quaternion)[0] == pytest.approx(rotation, abs=1e-12)
 
 
+# --- Tensors ----------------------------------------------------------------------------------
+
+
+def tensors(**values):
+    return {name: torch.tensor(np.array(value, dtype=float)) for name, value in values.items()}
+
+
+def from_colmap(quaternion, translation, matrix, distortion):
+    return sr.camera_from_colmap(quaternion, translation, matrix, HEIGHT, WIDTH, distortion)
+
+
+FROM_OTHERS = {
+    "colmap": (
+        from_colmap,
+        tensors(
+            quaternion=2 * sr.quaternion_from_rotation(ROTATION)[0],
+            translation=TRANSLATION,
+            matrix=2 * MATRIX,
+            distortion=DISTORTION[None],
+        ),
+    ),
+    "opengl": (
+        sr.camera_from_opengl,
+        tensors(
+            modelview=[[0.8, 0, 0.6, 0.2], [0, 1, 0, 0.1], [-0.6, 0, 0.8, -6], [0, 0, 0, 1]],
+            projection=[[1.5, 0, 0.2, 0], [0, 1.2, 0.1, 0], [0, 0, -1.1, -2.1], [0, 0, -1, 0]],
+        ),
+    ),
+    **{
+        f"pytorch3d, in_ndc={in_ndc}, orthographic={orthographic}": (
+            lambda in_ndc=in_ndc, orthographic=orthographic, **arrays: sr.camera_from_pytorch3d(
+                **arrays, height=HEIGHT, width=WIDTH, in_ndc=in_ndc, orthographic=orthographic
+            ),
+            tensors(
+                rotation=[rotation_about([1, 2, -1], angle) for angle in (35, 20)],
+                translation=[[0.2, 0.1, 6], [0, 0, 5]],
+                focal_length=[1.2, 1.5],
+                principal_point=[[0.2, 0.1], [0.1, 0]],
+            ),
+        )
+        for in_ndc in (True, False)
+        for orthographic in (True, False)
+    },
+}
+
+
+@pytest.mark.gradcheck
+@pytest.mark.parametrize("program", FROM_OTHERS)
+def test_gradients_flow_from_what_others_have(program, rng):
+    build, arrays = FROM_OTHERS[program]
+    world = torch.tensor(WORLD[:5])[None]
+    numbers = build(**{name: array.numpy() for name, array in arrays.items()})
+
+    def project(**arrays):
+        return sr.project(world, build(**arrays), WIDTH / HEIGHT)
+
+    found = project(**arrays)
+    torch.testing.assert_close(found, sr.project(world, numbers, WIDTH / HEIGHT))
+    gradients.assert_gradients_match(project, arrays, rng)
+
+
+@pytest.mark.gradcheck
+@pytest.mark.parametrize("program", ["opencv", "colmap", "opengl", "pytorch3d"])
+def test_gradients_flow_to_what_others_want(program, rng):
+    convert = {
+        "opencv": lambda camera: sr.camera_to_opencv(camera, HEIGHT, WIDTH)[:3],
+        "colmap": lambda camera: sr.camera_to_colmap(camera, HEIGHT, WIDTH)[:3],
+        "opengl": lambda camera: sr.camera_to_opengl(camera, WIDTH / HEIGHT, 1.0, 9.0),
+        "pytorch3d": lambda camera: sr.camera_to_pytorch3d(camera, HEIGHT, WIDTH),
+    }[program]
+
+    def flatten(eye, fov_degrees):
+        camera = sr.LookAtCamera(eye, up=(0.1, 1, 0.2), fov_degrees=fov_degrees)
+        return torch.cat([part.flatten() for part in convert(camera)])
+
+    arrays = {"eye": torch.tensor(EYES), "fov_degrees": torch.tensor([40.0, 50, 60]).double()}
+    numbers = convert(sr.LookAtCamera(EYES, up=(0.1, 1, 0.2), fov_degrees=[40.0, 50, 60]))
+    assert all(isinstance(part, np.ndarray) for part in numbers)
+    expected = np.concatenate([part.ravel() for part in numbers])
+    assert flatten(**arrays) == pytest.approx(expected, abs=1e-12)
+    gradients.assert_gradients_match(flatten, arrays, rng)
+
+
+@pytest.mark.gradcheck
+@pytest.mark.parametrize("degrees", [20, 170])
+@pytest.mark.parametrize("axis", [(1, 0.2, 0.1), (0.1, 1, 0.3), (0.2, 0.1, -1)])
+def test_gradients_of_quaternions(axis, degrees, rng):
+    """In each of the four cases that quaternions are taken by."""
+    rotation = torch.tensor(rotation_about(axis, degrees))[None]
+    gradients.assert_gradients_match(sr.quaternion_from_rotation, {"rotation": rotation}, rng)
+    quaternion = 2 * sr.quaternion_from_rotation(rotation)
+    gradients.assert_gradients_match(sr.rotation_from_quaternion, {"quaternion": quaternion}, rng)
+    torch.testing.assert_close(sr.rotation_from_quaternion(quaternion), rotation)
+
+
+def test_tensors_keep_their_type():
+    quaternion = torch.tensor([1.0, 0, 0, 0])
+    assert sr.rotation_from_quaternion(quaternion).dtype == torch.float32
+    camera = sr.camera_from_opengl(torch.eye(4), np.eye(4), orthographic=True)
+    assert camera.view.dtype == torch.float32
+    assert camera.projection.dtype == np.float64
+    assert sr.project(torch.zeros(1, 1, 3), camera, 1.0).dtype == torch.float32
+    with pytest.raises(TypeError, match="quaternion must be float32 or float64, got"):
+        sr.rotation_from_quaternion(torch.tensor([1, 0, 0, 0]))
+
+
 # --- Arrays and refusals ----------------------------------------------------------------------
 
 
@@ -247,7 +424,8 @@ def test_cameras_of_arrays():
     fov = torch.tensor([40.0, 50.0], requires_grad=True)
     camera = sr.LookAtCamera((0, 1, 3), fov_degrees=fov)
     *_, matrix, _ = sr.camera_to_opencv(camera, 10, 20)
-    assert matrix[:, 1, 1] == pytest.approx(5 / np.tan(np.radians([20, 25])), rel=1e-5)
+    found = matrix.detach()[:, 1, 1]  # a tensor, as the field of view is
+    assert found == pytest.approx(5 / np.tan(np.radians([20, 25])), rel=1e-5)
     camera = sr.LookAtCamera((0, 1, 3), fov_degrees=sr.from_numpy(np.array([40.0])))
     *_, matrix, _ = sr.camera_to_opencv(camera, 10, 20)
     assert matrix[:, 1, 1] == pytest.approx(5 / np.tan(np.radians(20)))
