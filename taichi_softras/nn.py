@@ -1,4 +1,4 @@
-"""PyTorch modules. The only part of the package, with its bridge, that needs PyTorch."""
+"""`render` and `render_silhouette` as PyTorch modules."""
 
 from typing import Any
 

@@ -85,37 +85,37 @@ def render(
     is_texture = isinstance(colors, (SurfaceTexture, UVTexture))
     if not is_texture:
         check_array("colors", colors, ("B or 1", "V", "C"))
-    scene = _Scene.place(vertices, faces, camera, settings, clip=clip)
+    meshes = _ProjectedMeshes.place(vertices, faces, camera, settings, clip=clip)
     directions = None
     if light is not None or normals is not None:
-        directions = vertex_normals(vertices, scene.faces, incidence=scene.incidence)
+        directions = vertex_normals(vertices, meshes.faces, incidence=meshes.incidence)
     lighting = None if light is None else as_lighting(light)
     lights = None
     if is_texture:
-        channels, drawn = colors.num_channels, scene.cut_texture(colors)
+        channels, drawn = colors.num_channels, meshes.cut_texture(colors)
         if lighting is not None:
-            lights = scene.light_fragments(lighting, directions)
+            lights = meshes.light_fragments(lighting, directions)
     else:
         check_array("colors", colors, ("B or 1", vertices.shape[1], "C"), dtype_of(vertices))
         channels = colors.shape[2]
         if lighting is None or lighting.shading == "fragment":
-            drawn = scene.corners(colors)
+            drawn = meshes.corners(colors)
             if lighting is not None:
-                lights = scene.light_fragments(lighting, directions)
+                lights = meshes.light_fragments(lighting, directions)
         else:
-            drawn = scene.light_corners(lighting, colors, directions)
-    more, behind = scene.more_channels(attributes, depth, normals, directions)
+            drawn = meshes.light_corners(lighting, colors, directions)
+    more, behind = meshes.more_channels(attributes, depth, normals, directions)
     if not is_array(background):
         background = _behind_all(background, channels, behind)
     return rasterize(
-        scene.face_vertices,
+        meshes.face_vertices,
         drawn,
-        scene.settings,
+        meshes.settings,
         attributes=more,
         background=background,
         lights=lights,
-        face_sources=None if scene.clipped is None else scene.clipped.source,
-        source_weights=None if scene.clipped is None else scene.clipped.weights,
+        face_sources=None if meshes.clipped is None else meshes.clipped.source,
+        source_weights=None if meshes.clipped is None else meshes.clipped.weights,
         **softness,
     )
 
@@ -146,22 +146,22 @@ def render_silhouette(
         TypeError: If an array is of the wrong kind or type.
         ValueError: If a shape or device doesn't fit.
     """
-    scene = _Scene.place(vertices, faces, camera, settings, clip=clip)
-    return rasterize_silhouette(scene.face_vertices, scene.settings, sigma=sigma)
+    meshes = _ProjectedMeshes.place(vertices, faces, camera, settings, clip=clip)
+    return rasterize_silhouette(meshes.face_vertices, meshes.settings, sigma=sigma)
 
 
 @dataclass(frozen=True, eq=False)
-class _Scene:
-    """Meshes before a camera.
+class _ProjectedMeshes:
+    """Meshes as a camera sees them.
 
     Attributes:
         vertices: (B or 1, V, 3), in the world.
         faces: (F, 3) or (B or 1, F, 3).
         camera: The camera.
-        settings: Those of the call, with the camera's kind of rays.
+        settings: Those of the call, ``orthographic`` as the camera is.
         face_vertices: (B, F', 3, 3), corners in NDC, of faces that may have been cut.
         clipped: How they were cut; None if none was.
-        incidence: Of the faces, for all that is gathered from their vertices.
+        incidence: Which corners of faces are at each vertex, shared by all that is gathered.
     """
 
     vertices: Array
@@ -181,7 +181,7 @@ class _Scene:
         settings: RasterizerSettings,
         *,
         clip: bool,
-    ) -> "_Scene":
+    ) -> "_ProjectedMeshes":
         """Take meshes to NDC, and cut them at the near plane."""
         check_array("vertices", vertices, ("B or 1", "V", 3))
         faces = check_faces(faces, num_vertices=vertices.shape[1])
@@ -200,19 +200,19 @@ class _Scene:
         return cls(vertices, faces, camera, settings, face_vertices, clipped, incidence)
 
     def gather(self, values: Array) -> Array:
-        """Take what vertices have to the corners of faces."""
+        """Copy the values of vertices to the corners of faces."""
         return gather(values, self.faces, incidence=self.incidence)
 
     def cut(self, values: Array) -> Array:
-        """Give the faces that were cut what the corners of those before have, (B or 1, F, 3, K)."""
+        """Interpolate values at corners (B or 1, F, 3, K) to corners of faces that were cut."""
         return values if self.clipped is None else clip_attributes(values, self.clipped)
 
     def corners(self, values: Array) -> Array:
-        """Take what vertices have to the corners of faces, and cut it."""
+        """Copy the values of vertices to the corners of faces, of those that were cut too."""
         return self.cut(self.gather(values))
 
     def cut_texture(self, texture: Texture) -> Texture:
-        """Give the corners that were cut their places in a texture."""
+        """Find the places in a texture of the corners that were cut."""
         if isinstance(texture, SurfaceTexture):
             return texture
         num_faces = self.faces.shape[-2]
@@ -220,7 +220,7 @@ class _Scene:
         return replace(texture, face_uvs=self.cut(texture.face_uvs))
 
     def eyes(self, lighting: Lighting) -> Array | None:
-        """Where the cameras are, if the light asks for it."""
+        """Find where the cameras are, if the light depends on it."""
         return eyes_of(self.camera, self.vertices) if lighting.kinds.specular else None
 
     def light_corners(self, lighting: Lighting, colors: Array, directions: Array) -> Array:
@@ -233,7 +233,7 @@ class _Scene:
         return self.cut(shade_faces(corners, points, lighting, eye=eye))
 
     def light_fragments(self, lighting: Lighting, directions: Array) -> FragmentLights:
-        """Collect what light on fragments needs."""
+        """Collect the arrays that light on fragments needs."""
         points = self.gather(self.vertices)
         if lighting.shading == "face":
             # All of a face has one normal and one place, so that light is the same all over it.
@@ -246,7 +246,7 @@ class _Scene:
     def more_channels(
         self, attributes: Array | None, depth: bool, normals: str | None, directions: Array | None
     ) -> tuple[Array | None, list[float]]:
-        """Collect the channels after the colours, and what is behind each of them."""
+        """Collect the channels after the colours, and the background of each."""
         parts: list[Array] = []
         behind: list[float] = []
         if attributes is not None:
@@ -267,7 +267,7 @@ class _Scene:
 
 
 def _behind_all(background: Any, channels: int, behind: list[float]) -> Any:
-    """Append what is behind the other channels to the colours' background."""
+    """Append the background of the other channels to that of the colours."""
     if not behind:
         return background
     try:

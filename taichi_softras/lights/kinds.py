@@ -40,7 +40,7 @@ class DirectionalLight:
     gradient.
 
     Attributes:
-        color: Red, green and blue that a surface gets which faces the light.
+        color: Red, green and blue that arrive at a surface which faces the light.
         direction: Where it comes from: from the mesh towards the light, in the world. Of any
             length above 0; an array that breaks this rule gives no light.
 
@@ -65,7 +65,8 @@ class PointLight:
     gradient.
 
     Attributes:
-        color: Red, green and blue that a surface gets which faces the light, but for attenuation.
+        color: Red, green and blue that arrive at a surface which faces the light, before
+            attenuation.
         position: In the world. A surface that goes through it gets nothing there.
         attenuation: What the light at distance ``d`` is divided by: ``constant + linear * d +
             quadratic * d**2``. None below 0, not all 0. (0, 0, 1) is the inverse square law.
@@ -144,8 +145,8 @@ class Lighting:
             array, which may carry a gradient.
         shading: Where light is evaluated: at the "vertex", once per "face" with the face's normal
             (flat), or per "fragment" with interpolated normals (Phong).
-        two_sided: Whether surfaces are lit from behind as from the front: cosines count by their
-            absolute values, also under the integral of spherical harmonics.
+        two_sided: Whether surfaces are lit from behind as from the front: the absolute values of
+            cosines count, also in the integral behind spherical harmonics.
 
     Raises:
         TypeError: If ``lights`` is no tuple of lights, or ``two_sided`` no bool.
@@ -212,7 +213,7 @@ class Light:
 
     @property
     def lighting(self) -> Lighting:
-        """The same, in full."""
+        """The same light as a `Lighting`."""
         for name, value in vars(self).items():
             if is_array(value):
                 check_array(name, value, ("B or 1", 3))
@@ -221,7 +222,7 @@ class Light:
 
 
 def as_lighting(light: Lighting | Light) -> Lighting:
-    """Write a light's short form out in full; a `Lighting` is returned.
+    """Turn a light's short form into a `Lighting`; one that is a `Lighting` is returned as it is.
 
     Raises:
         TypeError: If it is neither.

@@ -72,8 +72,8 @@ def pack_lighting(lighting: Lighting, like: Array, *, eye: Any = None) -> Array:
     Args:
         lighting: The lights.
         like: An array of the framework, device and floating-point type wanted.
-        eye: Where the light goes: three numbers, (B or 1, 3) of them, or such an array, in the
-            world. Needed for a specular term.
+        eye: Where the camera is, in the world: three numbers, (B or 1, 3) of them, or such an
+            array. Needed for a specular term.
 
     Returns:
         (B or 1, N), to which gradients flow.

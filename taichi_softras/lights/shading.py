@@ -24,12 +24,12 @@ def shade(
     positions: Array | None = None,
     eye: Any = None,
 ) -> Array:
-    """Light vertices, or other points, by the formula above.
+    """Light vertices, or other points, by the formula of `taichi_softras.lights`.
 
     Args:
         colors: (B or 1, V, 3) red, green and blue.
-        normals: (B or 1, V, 3) in the world, of any length; one of length 0 gets ambient light
-            only, and the mean of spherical harmonics.
+        normals: (B or 1, V, 3) in the world, of any length; with one of length 0 a vertex gets
+            only ambient light, and the mean over all directions of spherical harmonics.
         light: The lights, and how they are reflected. Its ``shading`` is not looked at.
         positions: (B or 1, V, 3) in the world. Needed for point lights and a specular term, else
             not looked at.
@@ -72,7 +72,7 @@ def shade(
 def shade_faces(
     face_colors: Array, face_points: Array, light: Lighting | Light, *, eye: Any = None
 ) -> Array:
-    """Light faces flatly: each by its own normal, at its centroid.
+    """Light faces, flat: each by its own normal, at its centroid.
 
     Args:
         face_colors: (B or 1, F, 3, 3) red, green and blue of each corner.

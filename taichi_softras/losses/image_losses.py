@@ -30,7 +30,7 @@ def silhouette_loss(alpha: Array, target: Array, *, reduction: Reduction = "mean
 
     Args:
         alpha: (B, H, W), or (B, N, H, W) for N views of each item; 0 to 1.
-        target: Likewise, of B items or 1.
+        target: Of the same shape, of B items or 1.
         reduction: ``"mean"`` of the items, or ``"none"``.
 
     Returns:
@@ -38,7 +38,7 @@ def silhouette_loss(alpha: Array, target: Array, *, reduction: Reduction = "mean
 
     Raises:
         TypeError: If an array is of the wrong kind or type.
-        ValueError: If a shape doesn't fit, or ``reduction`` is another.
+        ValueError: If a shape doesn't fit, or ``reduction`` is neither of the two.
 
     Source:
         SoftRas, section 4.1, the loss of silhouettes.
@@ -76,7 +76,7 @@ def multiview_silhouette_loss(
     Raises:
         TypeError: If an array is of the wrong kind or type.
         ValueError: If there are no views, their numbers, items or shapes don't fit, or
-            ``reduction`` is another.
+            ``reduction`` is neither of the two.
 
     Source:
         The loss that SoftRas's reconstruction is trained with, ``multiview_iou_loss``.
@@ -111,7 +111,7 @@ def image_loss(image: Array, target: Array, *, reduction: Reduction = "mean") ->
 
     Raises:
         TypeError: If an array is of the wrong kind or type.
-        ValueError: If a shape doesn't fit, or ``reduction`` is another.
+        ValueError: If a shape doesn't fit, or ``reduction`` is neither of the two.
     """
     check_reduction(reduction)
     check_array("image", image, ("B", "H", "W", "C"))

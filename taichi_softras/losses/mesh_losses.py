@@ -27,7 +27,7 @@ from taichi_softras.losses.topology import MeshTopology
 from taichi_softras.meshes.incidence import Incidence
 
 LaplacianWeights = Literal["uniform", "cotangent"]
-"""How much a neighbour counts in a Laplacian: as any other, or by the angles opposite the edge."""
+"""How much a neighbour counts in a Laplacian: all alike, or by the angles opposite the edge."""
 
 
 def laplacian_loss(
@@ -40,11 +40,10 @@ def laplacian_loss(
     r"""Measure how far vertices are from the mean of their neighbours.
 
     Cotangent weights, :math:`\cot\alpha + \cot\beta` of the angles opposite an edge, make the
-    Laplacian that of the surface, whatever the shape of its faces: vertices of a flat mesh are
-    where they should be. They are those of ``vertices`` as they are, held constant: no gradient
-    flows through them, as in PyTorch3D. An edge whose weight would be negative has none, and a
-    corner of less than about 0.06 degrees counts as one of that, so that slivers and faces without
-    area do no harm.
+    Laplacian that of the surface, whatever the shape of its faces: it is 0 for a flat mesh. They
+    are computed from ``vertices`` and held constant: no gradient flows through them, as in
+    PyTorch3D. An edge whose weight would be negative gets 0, and an angle of less than about 0.06
+    degrees counts as that, so that slivers and faces without area do no harm.
 
     Args:
         vertices: (B, V, 3).
@@ -57,7 +56,7 @@ def laplacian_loss(
 
     Raises:
         TypeError: If an array is of the wrong kind or type.
-        ValueError: If a shape doesn't fit, or an option is another.
+        ValueError: If a shape doesn't fit, or ``weights`` or ``reduction`` is none of the above.
 
     Source:
         SoftRas, section 4.1, the Laplacian loss; ``LaplacianLoss(average=True)`` in its code.
@@ -88,11 +87,11 @@ def flattening_loss(
 
     Returns:
         (1,), or (B,): :math:`(1 - \cos\theta)^2`, :math:`\theta` the angle between the normals of
-        two faces, summed over edges. Faces without area have no say.
+        two faces, summed over edges. Edges of faces without area count as flat.
 
     Raises:
         TypeError: If an array is of the wrong kind or type.
-        ValueError: If a shape doesn't fit, or ``reduction`` is another.
+        ValueError: If a shape doesn't fit, or ``reduction`` is neither of the two.
 
     Source:
         SoftRas, section 4.1, the flattening loss; its code, ``FlattenLoss``, leaves out edges.
@@ -118,7 +117,7 @@ def normal_consistency_loss(
 
     Raises:
         TypeError: If an array is of the wrong kind or type.
-        ValueError: If a shape doesn't fit, or ``reduction`` is another.
+        ValueError: If a shape doesn't fit, or ``reduction`` is neither of the two.
 
     Source:
         PyTorch3D, ``mesh_normal_consistency``.
@@ -144,12 +143,12 @@ def edge_length_loss(
 
     Returns:
         (1,), or (B,): squared differences of lengths, averaged over edges. An edge without length
-        has a say, but no gradient, for it has no direction.
+        counts, but has no gradient, as it has no direction.
 
     Raises:
         TypeError: If an array is of the wrong kind or type, or ``target_length`` no number.
         ValueError: If a shape doesn't fit, ``target_length`` is negative or not finite, or
-            ``reduction`` is another.
+            ``reduction`` is neither of the two.
 
     Source:
         PyTorch3D, ``mesh_edge_loss``.
@@ -181,7 +180,7 @@ def color_laplacian_loss(
 
     Raises:
         TypeError: If an array is of the wrong kind or type.
-        ValueError: If a shape doesn't fit, or ``reduction`` is another.
+        ValueError: If a shape doesn't fit, or ``reduction`` is neither of the two.
     """
     check_reduction(reduction)
     check_array("face_colors", face_colors, ("B", topology.faces.shape[0], "C"))

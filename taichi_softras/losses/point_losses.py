@@ -32,15 +32,15 @@ def chamfer_distance(
     two_sided: bool = True,
     reduction: Reduction = "mean",
 ) -> Array:
-    """Measure how far points are from the nearest of others, and those from the nearest of these.
+    """Average the distances from each point to the nearest of another set, and the other way round.
 
-    Which is the nearest is found on the host, and held constant: gradients flow through the
-    distances, to both sets. Of several nearest one is taken.
+    Which point is the nearest is found on the host, and held constant: gradients flow through the
+    distances, to both sets. If several are equally near, one of them is taken.
 
     Args:
         points: (B or 1, N, 3).
         others: (B or 1, M, 3), of the same type.
-        squared: Whether distances are squared. If not, points in one place have no gradient.
+        squared: Whether distances are squared. If not, two points in one place give no gradient.
         two_sided: Whether the mean over ``others`` of their distances from ``points`` is added to
             the mean over ``points`` of their distances from ``others``.
         reduction: ``"mean"`` of the items, or ``"none"``.
@@ -51,7 +51,7 @@ def chamfer_distance(
     Raises:
         TypeError: If an array is of the wrong kind or type.
         ValueError: If a shape doesn't fit, a point is not finite, only one set is empty, or
-            ``reduction`` is another.
+            ``reduction`` is neither of the two.
 
     Source:
         As PyTorch3D's ``chamfer_distance`` weighs it: the sum of two means.
@@ -86,10 +86,10 @@ def chamfer_distance(
 def sample_surface(
     vertices: Array, faces: ArrayLike | Array, num_points: int, *, seed: int = 0
 ) -> Array:
-    """Choose points on a mesh at random, every piece of its surface alike.
+    """Choose points on a mesh at random, uniformly by area.
 
-    Where on which face a point is is chosen on the host and held constant: gradients flow from
-    the points to the vertices.
+    The face and the place in it are chosen on the host, and held constant: gradients flow from the
+    points to the vertices.
 
     Args:
         vertices: (B, V, 3).
@@ -152,7 +152,7 @@ def mesh_chamfer_distance(
         vertices: (B or 1, V, 3).
         faces: (F, 3) integers, of NumPy, PyTorch or Taichi.
         other_vertices: (B or 1, W, 3), of the same type.
-        other_faces: (G, 3) integers, likewise.
+        other_faces: (G, 3) integers, of NumPy, PyTorch or Taichi.
         num_points: How many on each surface.
         seed: Of the random numbers.
         squared: Whether distances are squared.
@@ -164,7 +164,7 @@ def mesh_chamfer_distance(
 
     Raises:
         TypeError: As `sample_surface` and `chamfer_distance` do.
-        ValueError: Likewise.
+        ValueError: As these two do.
     """
     return chamfer_distance(
         sample_surface(vertices, faces, num_points, seed=seed),
@@ -176,7 +176,7 @@ def mesh_chamfer_distance(
 
 
 def _nearest(points: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
-    """Find which other is the nearest to each point: (B, N)."""
+    """Find the index of the other point that is nearest to each point: (B, N)."""
     num_items = max(len(points), len(others))
     nearest = np.zeros((num_items, points.shape[1]), np.int32)
     if others.shape[1] == 0:

@@ -14,17 +14,17 @@ from taichi_softras.arrays.runtime import launching
 from taichi_softras.losses.kernels.sums import item_sum_kernels, weighted_kernel
 
 PARTS_PER_ITEM = 64
-"""Sums that the values of an item are first added up to, by as many threads."""
+"""How many partial sums the values of an item are first added up to, one by each thread."""
 
 Reduction = Literal["mean", "none"]
-"""What becomes of the losses of items: their mean, (1,), or nothing, (B,)."""
+"""What is returned of the losses of items: their mean, (1,), or all of them, (B,)."""
 
 
 def check_reduction(reduction: Reduction) -> None:
     """Refuse what is no `Reduction`.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is neither of the two.
     """
     check_choice("reduction", reduction, ("mean", "none"))
 
@@ -46,7 +46,7 @@ def sum_items(values: Array, scale: float, reduction: Reduction) -> Array:
 
 
 def mean_items(values: Array, reduction: Reduction) -> Array:
-    """Average the values (B, K) of each item, and reduce: (1,) or (B,). None have the mean 0."""
+    """Average the values (B, K) of each item, and reduce: (1,) or (B,). With K = 0 that is 0."""
     return sum_items(values, 1 / max(values.shape[1], 1), reduction)
 
 

@@ -21,13 +21,15 @@ class MeshTopology:
     Attributes:
         faces: (F, 3) int32.
         edges: (E, 2) int32, every edge once.
-        face_edges: (F, 3) int32, the edge opposite each corner; -1 where that is a point.
+        face_edges: (F, 3) int32, the edge opposite each corner; -1 where that side of the face
+            goes from a vertex to itself.
         edge_weights: (1, E), ones: how much a neighbour counts in the uniform Laplacian.
         inverse_degrees: (1, V), one over the number of neighbours; 0 for a vertex without any.
         hinges: (K, 4) int32: the two vertices of an edge between two faces, then the corners
             opposite it in the one face and the other. The edge runs in the first face's order.
         face_pairs: (K, 2) int32, the two faces of each hinge.
-        incidences: Of these arrays, made when first needed. They must not be written to.
+        incidences: The `Incidence` of each of these arrays, by its name. Their lists are made when
+            first needed, so the arrays must not be written to.
     """
 
     faces: Array
@@ -65,7 +67,7 @@ def mesh_topology(faces: ArrayLike | Array, like: Array) -> MeshTopology:
 
     Raises:
         TypeError: If ``like`` is no array.
-        ValueError: If a shape is another, faces are no integers, or an index is out of range.
+        ValueError: If a shape doesn't fit, faces are no integers, or an index is out of range.
     """
     check_array("like", like, ("B", "V", 3))
     num_vertices = like.shape[1]

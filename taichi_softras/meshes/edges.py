@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def find_edges(faces: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """List every edge once, and say which are the sides of a face.
+    """List every edge once, and which three are the sides of each face.
 
     Args:
         faces: (F, 3) indices of vertices.

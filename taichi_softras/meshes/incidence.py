@@ -53,7 +53,7 @@ class Incidence:
 
 @dataclass(frozen=True)
 class GatherOperator:
-    """Copies what vertices have to the corners of faces, or of other rows of indices.
+    """Copies the values of vertices to the corners of faces, or of other rows of indices.
 
     The inputs are values (B or 1, V, K) and indices (R, N) or (B or 1, R, N); the output is
     (B, R, N, K). A corner whose index is out of range is 0.
@@ -84,7 +84,7 @@ class GatherOperator:
         saved: Sequence[Array],
         allocate: Allocate,
     ) -> None:
-        """Add up."""
+        """Add up the gradients of the corners at each vertex."""
         values, indices = inputs
         if values.grad is not None:
             lists = self.incidence.lists(indices, values.shape[1], allocate)
@@ -92,10 +92,10 @@ class GatherOperator:
 
 
 def gather(values: Array, faces: Array, *, incidence: Incidence | None = None) -> Array:
-    """Copy what vertices have to the corners of faces.
+    """Copy the values of vertices to the corners of faces.
 
     Args:
-        values: (B or 1, V, K).
+        values: (B or 1, V, K), positions, colours or anything else.
         faces: (F, 3) or (B or 1, F, 3).
         incidence: Of the faces, where the caller has it.
 

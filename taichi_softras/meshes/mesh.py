@@ -48,8 +48,8 @@ class Mesh:
 
     The arrays are copied, and cannot be written to.
 
-    Texture coordinates belong to the corners of faces, not to vertices, so a seam of a texture
-    splits none.
+    Texture coordinates belong to the corners of faces, not to vertices, so that no vertex is split
+    at a seam of a texture.
 
     Attributes:
         vertices: Positions, of shape (V, 3), finite. float32 or float64 as given; other numbers,
@@ -57,8 +57,8 @@ class Mesh:
         faces: Indices of the vertices of each triangle, of shape (F, 3), counter-clockwise seen
             from outside. Kept as int32. There may be none.
         colors: Red, green and blue of each vertex, of shape (V, 3), finite, from 0 to 1, though
-            this is not enforced. Kept in the type of ``vertices``. None stands for grey. What
-            draws no materials draws these instead.
+            this is not enforced. Kept in the type of ``vertices``. None stands for grey. Drawn
+            where materials are not.
         face_uvs: Texture coordinates of the corners of each face, of shape (F, 3, 2), finite:
             (0, 0) is the bottom left of the image, (1, 1) the top right. Kept in the type of
             ``vertices``. None if there are none.
@@ -69,8 +69,8 @@ class Mesh:
     Raises:
         TypeError: If an array holds no numbers, an array of indices no integers, or
             ``materials`` no `Material`.
-        ValueError: If a shape is another, a value is not finite, an index is out of range, or of
-            what belongs together only one is given.
+        ValueError: If a shape doesn't fit, a value is not finite, an index is out of range, or
+            only one of ``face_materials`` and ``materials`` is given.
 
     Example:
         >>> mesh = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])

@@ -55,7 +55,7 @@ class NormalSumOperator:
         saved: Sequence[Array],
         allocate: Allocate,
     ) -> None:
-        """Differentiate by the vertices."""
+        """Differentiate with respect to the vertices."""
         vertices, faces = inputs
         if vertices.grad is not None:
             normal_kernels(self.dtype).add_normals_backward(

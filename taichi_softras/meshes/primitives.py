@@ -22,7 +22,7 @@ def icosphere(subdivisions: int = 3, radius: float = 0.5) -> Mesh:
     """Make a sphere from an icosahedron, its faces cut in four again and again.
 
     Args:
-        subdivisions: How often. There are ``20 * 4**subdivisions`` faces.
+        subdivisions: How many times. There are ``20 * 4**subdivisions`` faces.
         radius: Distance of every vertex from the centre. Above 0.
 
     Returns:

@@ -21,8 +21,8 @@ class MeshStack:
     """Meshes of several sizes, side by side for one call. Made by `stack_meshes`.
 
     Attributes:
-        vertices: (B, V, 3), V the most that any mesh has; smaller ones repeat their first.
-        faces: (B, F, 3), F likewise; -1 stands for none.
+        vertices: (B, V, 3), V the most that any mesh has; smaller ones repeat their first vertex.
+        faces: (B, F, 3), F the most that any mesh has; smaller ones end in rows of -1.
         colors: (B, V, 3).
     """
 

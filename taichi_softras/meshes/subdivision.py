@@ -43,25 +43,25 @@ def mesh_subdivision(
     scheme: SubdivisionScheme = "midpoint",
     times: int = 1,
 ) -> Subdivision:
-    """Find out how to cut each face of a mesh in four, by its edges' midpoints.
+    """Plan how to cut each face of a mesh in four, at the midpoints of its edges.
 
     The fine vertices are a linear function of the coarse ones, so that gradients flow from the one
     to the other. The coarse vertices come first, then one for each edge.
 
-    With ``"loop"`` what is not between exactly two faces is an edge that stays sharp: the border
-    of an open mesh, and where three faces or more meet. So are vertices without faces, and those
-    where other than two such edges meet.
+    With ``"loop"`` an edge that is not between exactly two faces stays sharp: at the border of an
+    open mesh, and where three faces or more meet. Vertices without faces stay where they are, and
+    so do those at which one such edge ends, or more than two.
 
     Args:
         faces: (F, 3) integers, of NumPy, PyTorch or Taichi.
         like: The coarse vertices (B, V, 3), whose framework, device and type the result has.
         scheme: ``"midpoint"`` or ``"loop"``.
-        times: How often. There are ``4**times`` times as many faces.
+        times: How many times. There are ``4**times`` times as many faces.
 
     Raises:
         TypeError: If ``like`` is no array, or ``times`` no integer.
-        ValueError: If a shape is another, faces are no integers, an index is out of range, or
-            an option is another.
+        ValueError: If a shape doesn't fit, faces are no integers, an index is out of range,
+            ``scheme`` is neither of the two, or ``times`` is negative.
 
     Source:
         Loop, Smooth subdivision surfaces based on triangles, 1987; and, for borders, Hoppe et al.,
@@ -91,7 +91,7 @@ def subdivide(mesh: Mesh, *, scheme: SubdivisionScheme = "midpoint", times: int 
 
     Raises:
         TypeError: If ``mesh`` is no `Mesh`, or ``times`` no integer.
-        ValueError: If an option is another.
+        ValueError: If ``scheme`` is neither of the two, or ``times`` is negative.
 
     Example:
         >>> triangle = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
@@ -127,7 +127,7 @@ def _check_options(scheme: SubdivisionScheme, times: int) -> int:
 def _subdivide(
     faces: NDArray[Any], num_vertices: int, scheme: SubdivisionScheme, times: int
 ) -> tuple[scipy.sparse.coo_array, NDArray[Any]]:
-    """Subdivide so often: the matrix (R, V) and the faces (G, 3)."""
+    """Subdivide, and again: the matrix (R, V) and the faces (G, 3)."""
     matrix = scipy.sparse.eye_array(num_vertices, format="csr")
     for _ in range(times):
         step, faces = _subdivide_once(faces, matrix.shape[0], scheme)
@@ -143,7 +143,7 @@ def _subdivide_once(
         old = scipy.sparse.eye_array(num_vertices)
         new = _matrix(np.arange(len(edges)), edges, 1 / 2, (len(edges), num_vertices))
     else:
-        # A face that is a line or a point has no say in which edges are between two.
+        # A face that is a line or a point doesn't count where faces at an edge are counted.
         is_solid = (face_edges >= 0).all(axis=1)
         inner = np.bincount(face_edges[is_solid].reshape(-1), minlength=len(edges)) == 2
         old = _loop_vertices(edges, inner, num_vertices)
@@ -157,8 +157,8 @@ def _cut_in_four(corners: NDArray[Any], middles: NDArray[Any]) -> NDArray[Any]:
     """Make four faces of each.
 
     Args:
-        corners: (F, 3, ...) what its corners have.
-        middles: (F, 3, ...) what the middles of the sides opposite have.
+        corners: (F, 3, ...) values at its corners.
+        middles: (F, 3, ...) values at the middles of the sides opposite these.
 
     Returns:
         (4 F, 3, ...), the four of a face one after another, the one in the middle last.

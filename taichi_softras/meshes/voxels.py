@@ -27,17 +27,17 @@ def voxelize(
 
     The grid is a cube from ``bounds[0]`` to ``bounds[1]`` in x, y and z: that of a mesh which is
     `Mesh.normalized`, by default. Voxel (i, j, k) is the box of side ``(high - low) / resolution``
-    that begins at ``low`` and so many sides along x, y and z. It counts if it has any point in
-    common with a face, be it of its border only; so the surface has no holes, and a solid comes
-    out up to a voxel thicker. What is outside the grid is cut off.
+    whose least corner is i, j and k sides away from ``low`` along x, y and z. It counts if it has
+    any point in common with a face, if only on its border; so the surface has no holes, and a
+    solid comes out up to a voxel thicker. What is outside the grid is cut off.
 
-    Then come the voxels from which no path leads to the border of the grid, from side to side of
-    voxels off the surface. So a mesh with a hole that is wider than a voxel stays a shell, as does
-    one that reaches out of the grid.
+    With ``fill`` a voxel also counts if no path leads from it to the border of the grid, through
+    the common sides of voxels off the surface. So a mesh with a hole that is wider than a voxel
+    stays a shell, as does one that reaches out of the grid.
 
     Args:
         vertices: (B, V, 3), of NumPy, PyTorch or Taichi.
-        faces: (F, 3) integers, likewise.
+        faces: (F, 3) integers, of NumPy, PyTorch or Taichi.
         resolution: Voxels along each side of the grid, R.
         bounds: Where the grid begins and ends, in the units of the vertices.
         fill: Whether what the surface encloses counts.
@@ -87,7 +87,7 @@ def voxel_iou(voxels: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
 
     Args:
         voxels: (B or 1, X, Y, Z), true or not.
-        others: Likewise, of the same sizes.
+        others: (B or 1, X, Y, Z), of the same sizes.
 
     Returns:
         (B,), 0 to 1.
@@ -127,5 +127,5 @@ def fill_enclosed(grid: NDArray[np.bool_]) -> None:
 
 
 def _mark_surface(points: NDArray[Any], faces: NDArray[Any], grid: NDArray[np.bool_]) -> None:
-    bytes_of_grid = grid.view(np.uint8)  # of the same memory: Taichi has no type of truth
+    bytes_of_grid = grid.view(np.uint8)  # of the same memory: Taichi has no booleans in arrays
     taichi_bridge.unrecorded(lambda: surface_kernel()(points, faces, bytes_of_grid))

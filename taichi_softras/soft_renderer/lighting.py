@@ -39,7 +39,7 @@ class DirectionalLighting(nn.Module):
         self.light_direction = light_direction
 
     def forward(self, light: Tensor, normals: Tensor) -> Tensor:
-        """Add to light (B, N, 3), by normals (B, N, 3)."""
+        """Add to light (B, N, 3) of points with normals (B, N, 3)."""
         return srf.directional_lighting(
             light, normals, self.light_intensity, self.light_color, self.light_direction
         )
@@ -81,7 +81,7 @@ class Lighting(nn.Module):
         """Return a lit mesh; the one given stays as it is.
 
         Raises:
-            ValueError: If the mesh has its colours where this doesn't light.
+            ValueError: If the type of the mesh's textures is not ``light_mode``.
         """
         if mesh.texture_type != self.light_mode:
             raise ValueError(

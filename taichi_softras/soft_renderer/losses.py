@@ -14,12 +14,12 @@ class LaplacianLoss(nn.Module):
     """Measures how far vertices are from the mean of their neighbours.
 
     Args:
-        vertex: (V, 3), only counted.
+        vertex: (V, 3); only their number V is used.
         faces: (F, 3) integers.
         average: Whether the result is the mean over the batch, rather than one number for each.
 
     Raises:
-        ValueError: If a shape is another, or an index is out of range.
+        ValueError: If a shape doesn't fit, or an index is out of range.
     """
 
     def __init__(self, vertex: Any, faces: Any, average: bool = False) -> None:
@@ -50,7 +50,7 @@ class FlattenLoss(nn.Module):
         average: Whether the result is the mean over the batch, rather than one number for each.
 
     Raises:
-        ValueError: If a shape is another.
+        ValueError: If a shape doesn't fit.
     """
 
     hinges: Tensor
@@ -62,7 +62,7 @@ class FlattenLoss(nn.Module):
         self.average = average
         num_vertices = int(faces.max(initial=-1)) + 1
         hinges = native.mesh_topology(faces, torch.zeros(1, num_vertices, 3)).hinges.long()
-        # From the lower index to the higher: eps has an effect, and it depends on that.
+        # From the lower index to the higher: with eps the result depends on the direction.
         hinges[:, :2] = hinges[:, :2].sort(dim=1).values
         sides = np.sort(np.concatenate((faces[:, :2], faces[:, 1:])), axis=1)
         listed = {tuple(side) for side in sides.tolist()}
@@ -89,7 +89,7 @@ class FlattenLoss(nn.Module):
 
 
 def _height(edge: Tensor, side: Tensor, eps: float) -> tuple[Tensor, Tensor]:
-    """Take from ``side`` what is along ``edge``; return the rest, and its length."""
+    """Return the part of ``side`` that is at right angles to ``edge``, and its length."""
     edge_sq, side_sq = edge.square().sum(-1) + eps, side.square().sum(-1) + eps
     along = (edge * side).sum(-1)
     cosine = along / ((edge_sq * side_sq).sqrt() + eps)

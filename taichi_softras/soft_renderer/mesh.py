@@ -23,7 +23,7 @@ class Mesh:
         vertices: (B, V, 3) or (V, 3), in a left-handed world. A tensor keeps its type, device
             and gradient; what NumPy holds becomes float32, on the GPU if there is one, unless
             Taichi runs on the CPU already.
-        faces: (B or 1, F, 3) or (F, 3) integers, likewise.
+        faces: (B or 1, F, 3) or (F, 3) integers, in a tensor or of NumPy.
         textures: Colours: of each face's texels, (B or 1, F, R * R, 3), if ``texture_type`` is
             "surface"; of the vertices, (B or 1, V, 3), if "vertex". The first dimension may be
             left out. White if None.

@@ -21,7 +21,7 @@ class SoftRenderer(nn.Module):
         near: See `SoftRasterizer`.
         far: See `SoftRasterizer`.
         anti_aliasing: See `SoftRasterizer`.
-        fill_back: See `SoftRasterizer`, whose default is another.
+        fill_back: See `SoftRasterizer`, where the default differs.
         eps: See `SoftRasterizer`.
         sigma_val: See `SoftRasterizer`.
         dist_func: See `SoftRasterizer`.

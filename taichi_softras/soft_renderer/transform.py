@@ -23,7 +23,7 @@ class Projection(nn.Module):
         orig_size: Side of the image that ``P`` was made for, in pixels.
 
     Raises:
-        ValueError: If there is no ``P``, or its shape is another.
+        ValueError: If there is no ``P``, or its shape doesn't fit.
     """
 
     def __init__(self, P: Any, dist_coeffs: Any = None, orig_size: float = 512) -> None:
@@ -65,7 +65,7 @@ class LookAt(_PlacedCamera):
     """Cameras that look at the origin: see `functional.look_at`.
 
     Args:
-        perspective: Whether distance makes small.
+        perspective: Whether what is farther away looks smaller.
         viewing_angle: *Half* of the field of view in degrees, if ``perspective``.
         viewing_scale: What x and y are multiplied by, if not.
         eye: Where the camera is: (3,) or (B, 3). On the negative z axis if None.
@@ -89,7 +89,7 @@ class Look(_PlacedCamera):
     """Cameras that look in a direction: see `functional.look`.
 
     Args:
-        perspective: Whether distance makes small.
+        perspective: Whether what is farther away looks smaller.
         viewing_angle: *Half* of the field of view in degrees, if ``perspective``.
         viewing_scale: What x and y are multiplied by, if not.
         eye: Where the camera is: (3,) or (B, 3). On the negative z axis if None.

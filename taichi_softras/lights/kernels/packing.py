@@ -12,20 +12,21 @@ LIGHT_PARTS: dict[str, dict[str, tuple[int, ...]]] = {
     "point": {"color": (3,), "position": (3,), "attenuation": (3,)},
     "spherical_harmonics": {"coefficients": (9, 3)},
 }
-"""What each kind of light is made of: the shapes, less that of the items, in order."""
+"""The arrays that make up each kind of light, in order: their shapes, without the dimension of the
+items."""
 
 SPECULAR_PARTS: dict[str, tuple[int, ...]] = {"specular": (3,), "shininess": (), "eye": (3,)}
-"""What the specular term is made of, likewise."""
+"""The arrays that make up the specular term, in the same way."""
 
 
 @dataclass(frozen=True)
 class LightKinds:
-    """What `shading_func` is specialised on.
+    """The discrete choices that `shading_func` is compiled for.
 
     Attributes:
         lights: The kind of each light: keys of `LIGHT_PARTS`.
         specular: Whether there is a specular term.
-        two_sided: Whether cosines count by their absolute values.
+        two_sided: Whether the absolute values of cosines count.
     """
 
     lights: tuple[str, ...]
@@ -58,7 +59,7 @@ class LightKinds:
 
 @functools.cache
 def pack_kernel(dtype, ndim):
-    """Build the kernel that copies an array, of the items and of ``ndim - 1`` more sizes."""
+    """Build the kernel that copies an array of ``ndim`` dimensions, the first that of the items."""
 
     @ti.kernel
     def pack(

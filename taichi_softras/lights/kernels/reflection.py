@@ -9,13 +9,13 @@ from taichi_softras.arrays.kernels.arithmetic import inverse
 from taichi_softras.arrays.kernels.points import SMALLEST_NORMAL_SQ, unit
 
 SMALLEST_ATTENUATION = 2.0**-40
-"""What light is divided by at the least. One over its square still fits in float32."""
+"""The least that light is divided by. One over its square still fits in float32."""
 
 LARGEST_DISTANCE_SQ = 2.0**80
 """Squared distance beyond which a point light gets no weaker. Its square fits in float32."""
 
 SMALLEST_COSINE = 2.0**-40
-"""Under which the base of the specular power counts as 0: its logarithm must be finite."""
+"""Least base of the specular power: its logarithm must be finite."""
 
 THIRD = 1 / 3
 """Weight of a corner in its face's centroid."""
@@ -47,7 +47,7 @@ def irradiance(
     """Irradiance of an environment given by spherical harmonics up to the second order.
 
     Args:
-        numbers: Holds the coefficients of the environment's radiance, by nine times three columns.
+        numbers: Holds the coefficients of the environment's radiance, in nine times three columns.
         b: The item.
         column: The first of them.
         normal: Of length 1; or 0, which gets the mean over all directions.
@@ -84,7 +84,7 @@ def attenuated(factors, distance_sq, dtype: ti.template()):
     """How much of a point light arrives: ``1 / (constant + linear d + quadratic d²)``.
 
     Args:
-        factors: The three.
+        factors: The constant, the linear and the quadratic one.
         distance_sq: d².
         dtype: ``ti.f32`` or ``ti.f64``.
     """

@@ -1,7 +1,7 @@
 """Losses of images, as differentiable kernels that add to outputs that start as zeros.
 
-Sums over an image go by way of one partial sum per row: threads that add to one number wait for
-each other.
+An image is first summed row by row, each row by one thread, and then over its rows: threads that
+add to the same number would wait for each other.
 """
 
 import functools
@@ -26,7 +26,7 @@ def overlap_kernel(dtype):
     @ti.kernel
     def overlap(
         alpha: ti.types.ndarray(dtype=dtype),  # (B, H, W) or (B, N, H, W), in
-        target: ti.types.ndarray(dtype=dtype),  # likewise, of B or 1 items, in
+        target: ti.types.ndarray(dtype=dtype),  # the same, of B or 1 items, in
         sums: ti.types.ndarray(dtype=dtype, ndim=3),  # (B * N, H, 2) of each row, accumulated
     ):
         """Intersect and unite rows of soft silhouettes, as products and probabilistic sums."""

@@ -48,7 +48,7 @@ def laplacian_kernels(dtype) -> SimpleNamespace:
         grad_deltas: array3,  # (B, V, 3), in
         grad_vertices: array3,  # (B, V, 3), accumulated
     ):
-        """Differentiate by each vertex: the transpose of what `laplacian` multiplies with."""
+        """Add gradients with respect to the vertices: `laplacian`'s matrix, transposed."""
         for b, v, c in ti.ndrange(grad_vertices.shape[0], grad_vertices.shape[1], 3):
             total = dtype(0.0)
             for slot in range(starts[v], starts[v + 1]):

@@ -11,10 +11,11 @@ from taichi_softras.arrays.kernels.arithmetic import inverse
 from taichi_softras.arrays.kernels.points import SMALLEST_NORMAL_SQ, point_of, unit
 
 SMALLEST_TANGENT = 2.0**-10
-"""Tangent of the angle under which a corner of a face counts as that sharp, or that flat."""
+"""Tangent of the smallest angle: sharper corners of faces count as this one, and flatter ones as
+180 degrees less it."""
 
 SMALLEST_WEIGHT = 2.0**-40
-"""Sum of cotangents under which a vertex has no neighbours that matter."""
+"""Sum of cotangents under which a vertex counts as having no neighbours."""
 
 
 @ti.func
@@ -109,7 +110,7 @@ def fold_kernel(dtype, squared: bool):
             left = unit(edge.cross(corner_point(corners, b, e, 2) - origin), smallest)
             right = unit((corner_point(corners, b, e, 3) - origin).cross(edge), smallest)
             bend = 1 - left.dot(right)
-            # A face without area has no normal, and no say.
+            # A face without area has no normal, and counts as flat.
             if left.norm_sqr() * right.norm_sqr() > 0:
                 if ti.static(squared):
                     folds[b, e] += bend * bend

@@ -68,7 +68,7 @@ def incidence_kernels() -> SimpleNamespace:
 
 @functools.cache
 def gather_kernels(dtype) -> SimpleNamespace:
-    """Build the kernels that copy what vertices have to corners, and that differentiate this."""
+    """Build the kernels that copy the values of vertices to corners, and differentiate that."""
     array3 = ti.types.ndarray(dtype=dtype, ndim=3)
     array4 = ti.types.ndarray(dtype=dtype, ndim=4)
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
@@ -96,7 +96,7 @@ def gather_kernels(dtype) -> SimpleNamespace:
         corners: integers,  # (starts[-1] at least,), in
         grad_values: array3,  # (B or 1, V, K), accumulated
     ):
-        """Add up what the corners at each vertex have, also over items that share their values."""
+        """Add up the gradients of the corners at each vertex, also over items that share values."""
         for b_value, v in ti.ndrange(grad_values.shape[0], grad_values.shape[1]):
             items = grad_corners.shape[0] // grad_values.shape[0]
             for b in range(b_value * items, (b_value + 1) * items):
@@ -115,7 +115,7 @@ def gather_kernels(dtype) -> SimpleNamespace:
 
 @ti.func
 def face_vertices(faces: ti.template(), finite: ti.template(), b, f):
-    """Look a face's vertices up, and whether it counts: all are in range, and finite."""
+    """Look up a face's vertices, and whether it counts: whether all are in range and finite."""
     i = corner_index(faces, b, f, 0)
     j = corner_index(faces, b, f, 1)
     k = corner_index(faces, b, f, 2)

@@ -80,10 +80,10 @@ def normal_kernels(dtype) -> SimpleNamespace:
         grad_sums: array3,  # (B, V, 3), in
         grad_vertices: array3,  # (B or 1, V, 3), accumulated
     ):
-        """Differentiate by each vertex: n = (q - p) x (r - p) changes by dp x (q - r).
+        """Add gradients with respect to the vertices: of n = (q - p) x (r - p), dn = dp x (q - r).
 
-        So the derivative of g . n by p is (q - r) x g, with g the sum of those that the three
-        corners of the face are given.
+        So the derivative of g . n with respect to p is (q - r) x g, where g is the sum of the
+        gradients of the normals at the face's three corners.
         """
         for b_vertex, v in ti.ndrange(grad_vertices.shape[0], grad_vertices.shape[1]):
             items = grad_sums.shape[0] // grad_vertices.shape[0]

@@ -17,7 +17,8 @@ def as_tensor(value: Any, dtype: torch.dtype) -> Tensor:
         dtype: What numbers that are in no tensor become.
 
     Returns:
-        The tensor: where Taichi runs; where nothing does yet, on the GPU if there is one.
+        The tensor, on the device that Taichi runs on; if it doesn't run yet, on the GPU if there
+        is one.
     """
     if isinstance(value, Tensor):
         return value
@@ -36,7 +37,7 @@ def as_rows(name: str, value: Any, like: Tensor) -> Tensor:
             ``value``, serves all.
 
     Raises:
-        ValueError: If the shape is another.
+        ValueError: If the shape doesn't fit.
     """
     if isinstance(value, (list, tuple)) and any(isinstance(x, Tensor) for x in value):
         value = torch.stack([torch.as_tensor(x) for x in value], dim=-1)

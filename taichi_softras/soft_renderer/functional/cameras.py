@@ -12,8 +12,8 @@ from taichi_softras.arrays.checks import check_array, check_items
 from taichi_softras.soft_renderer.functional.arguments import as_rows
 
 FARTHEST_PIXEL = 2.0**17
-"""How far from the camera's axis, in pixels, a distorted point may be: the sixth power of more,
-in float32, is not far from infinite."""
+"""How far from the camera's axis, in pixels, a distorted point may be: distortion takes the sixth
+power of it, which in float32 soon overflows."""
 
 
 def get_points_from_angles(
@@ -122,7 +122,7 @@ def orthogonal(vertices: Tensor, scale: Any) -> Tensor:
 
     Raises:
         TypeError: If ``vertices`` are no tensor of float32 or float64.
-        ValueError: If their shape is another.
+        ValueError: If their shape doesn't fit.
     """
     check_array("vertices", vertices, ("B", "V", 3))
     return torch.cat((vertices[..., :2] * scale, vertices[..., 2:]), dim=-1)
@@ -183,7 +183,7 @@ def _points(spherical: Tensor, degrees: bool) -> Tensor:
 
 
 def _mirrored(seen: Tensor) -> Tensor:
-    """Turn the x axis of a right-handed world's view round: what was right is left."""
+    """Mirror the view of a right-handed world in x, as SoftRas's left-handed worlds have it."""
     return seen * seen.new_tensor([-1, 1, 1])
 
 

@@ -6,7 +6,7 @@ import taichi_softras as native
 
 
 def face_vertices(vertices: Tensor, faces: Tensor) -> Tensor:
-    """Copy what vertices have to the corners of faces.
+    """Copy the values of vertices to the corners of faces.
 
     Args:
         vertices: (B or 1, V, K), positions, colours or anything else.

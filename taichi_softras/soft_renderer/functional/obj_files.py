@@ -96,7 +96,7 @@ def save_obj(
         texture_type: What ``textures`` are: "surface" or "vertex".
 
     Raises:
-        ValueError: If a shape is another, a vertex is not finite, the name doesn't end in .obj,
+        ValueError: If a shape doesn't fit, a vertex is not finite, the name doesn't end in .obj,
             ``texture_res`` is under 4, or the texture's type is unknown.
         FileNotFoundError: If the folder does not exist.
     """

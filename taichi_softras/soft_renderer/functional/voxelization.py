@@ -25,7 +25,7 @@ def voxelization(faces: Tensor, size: int, normalize: bool = False) -> Tensor:
 
     Raises:
         TypeError: If ``faces`` are no tensor of float32 or float64, or ``size`` is no integer.
-        ValueError: If the shape is another, or ``size`` is under 1.
+        ValueError: If the shape doesn't fit, or ``size`` is under 1.
     """
     check_array("faces", faces, ("B", "F", 3, 3))
     size = check_integer("size", size, at_least=1)
