@@ -8,24 +8,40 @@ from pathlib import Path
 from taichi.lang import impl
 
 import taichi_softras
-from taichi_softras.arrays.runtime import ensure_running, running_arch
+from taichi_softras.arrays.runtime import ensure_running, init, is_running, on_gpu, running_arch
+
+
+def start_taichi(arch: str) -> None:
+    """Start Taichi on a backend, unless it runs there already.
+
+    Raises:
+        RuntimeError: If it runs on another.
+    """
+    if not is_running():
+        init(arch)
+    elif on_gpu() != (arch == "cuda"):
+        raise RuntimeError(f"Taichi runs already, on {running_arch()}, not on {arch}")
 
 
 def describe_machine() -> dict[str, str]:
-    """Collect what matters for a bug report or a benchmark."""
+    """Collect what a benchmark or a bug report must say of versions and of the machine."""
     ensure_running()
-    config = impl.current_cfg()
-    cache = Path(config.offline_cache_file_path)
-    size = sum(f.stat().st_size for f in cache.rglob("*") if f.is_file()) if cache.is_dir() else 0
     return {
         "taichi_softras": taichi_softras.__version__,
         "python": platform.python_version(),
         **{name: _version(name) for name in ("taichi", "torch", "numpy", "trimesh")},
         "machine": f"{platform.system()} {platform.machine()}, {_processor()}",
-        "cores": f"{os.cpu_count()}; Taichi's threads: {config.cpu_max_num_threads}",
+        "cores": f"{os.cpu_count()}; Taichi's threads: {impl.current_cfg().cpu_max_num_threads}",
         "backend": running_arch(),
-        "compiled kernels": f"{cache} ({size / 2**20:.1f} MiB)",
     }
+
+
+def describe_kernel_cache() -> str:
+    """Say where compiled kernels are kept, and how much room they take."""
+    ensure_running()
+    cache = Path(impl.current_cfg().offline_cache_file_path)
+    size = sum(f.stat().st_size for f in cache.rglob("*") if f.is_file()) if cache.is_dir() else 0
+    return f"{cache} ({size / 2**20:.1f} MiB)"
 
 
 def _version(package: str) -> str:
@@ -42,3 +58,14 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or "unknown processor"
+
+
+def has_avx512() -> bool:
+    """Tell whether this machine's processor has AVX-512, as far as Linux says."""
+    return processor_has("avx512f")
+
+
+def processor_has(feature: str) -> bool:
+    """Tell whether this machine's processor has a feature, by the name that Linux gives it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    return cpuinfo.exists() and f" {feature} " in cpuinfo.read_text()

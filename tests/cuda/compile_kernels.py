@@ -20,8 +20,8 @@ from taichi.lang.kernel_impl import Kernel
 
 import taichi_softras as sr
 from taichi_softras.arrays.bridge import apply
+from taichi_softras.bench.measuring import count_fragments
 from taichi_softras.cameras.clipping import cut_faces
-from taichi_softras.cli.measure import count_fragments
 from taichi_softras.rasterizer._inputs import Inputs
 from taichi_softras.rasterizer._operator import RasterizeOperator
 

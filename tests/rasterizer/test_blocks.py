@@ -11,7 +11,7 @@ import pytest
 import taichi as ti
 
 from taichi_softras.arrays.runtime import LAUNCH_LOCK, ensure_running
-from taichi_softras.cli.anchors import processor_has
+from taichi_softras.bench.machine import processor_has
 from taichi_softras.rasterizer.families import COVERAGES
 from taichi_softras.rasterizer.kernels.blocks import LARGEST_EXPONENT, block_at, exp, num_blocks
 from taichi_softras.rasterizer.kernels.chunks import CHUNK_PIXELS

@@ -7,14 +7,12 @@
 import dataclasses
 import json
 import math
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import taichi as ti
@@ -23,74 +21,14 @@ from taichi_softras.arrays.bridge import dtype_of
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.runtime import LAUNCH_LOCK, init
 from taichi_softras.arrays.taichi_bridge import from_numpy
-from taichi_softras.cameras.camera import LookAtCamera
-from taichi_softras.cameras.orbits import orbit_eyes
-from taichi_softras.cameras.projection import project
+from taichi_softras.bench.cases import Case
 from taichi_softras.losses import add_to_loss, image_loss, silhouette_loss
-from taichi_softras.meshes.incidence import gather
-from taichi_softras.meshes.mesh import Mesh
-from taichi_softras.meshes.primitives import icosphere, torus
 from taichi_softras.rasterizer.kernels.fragment_count import fragment_count_kernel
 from taichi_softras.rasterizer.rasterization import rasterize, rasterize_silhouette
 from taichi_softras.rasterizer.settings import RasterizerSettings
 
 WARM_UPS = 2
 """Runs before those that are timed: the first compiles, the second finds memory mapped."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """What is drawn.
-
-    Attributes:
-        mesh: Which shape.
-        faces: Of how many faces, about.
-        size: Height and width of the images, in pixels.
-        views: Images drawn at once.
-        sigma: Softness of edges.
-        silhouette: Whether colours are left out.
-    """
-
-    mesh: Literal["torus", "sphere"] = "torus"
-    faces: int = 5856
-    size: int = 256
-    views: int = 1
-    sigma: float = 1e-4
-    silhouette: bool = False
-
-    def __str__(self) -> str:
-        return self.describe()
-
-    def describe(self, *, leave_out: str = "") -> str:
-        """Say what is drawn, but for one of the fields."""
-        words = {
-            "size": f"{self.size}²",
-            "views": f"{self.views} views" if self.views > 1 else "",
-            "faces": f"{self.faces:,} faces",
-            "silhouette": "silhouettes" if self.silhouette else "colours",
-            "sigma": f"sigma {self.sigma:g}",
-        }
-        return ", ".join(word for field, word in words.items() if word and field != leave_out)
-
-    def make_mesh(self) -> Mesh:
-        """Make a mesh of about as many faces as wanted."""
-        if self.mesh == "sphere":
-            return icosphere(max(round(math.log(self.faces / 20, 4)), 0))
-        along = max(round(math.sqrt(self.faces * 0.4)), 3)
-        return torus(major_segments=max(round(self.faces / 2 / along), 3), minor_segments=along)
-
-    def settings(self, **options: Any) -> RasterizerSettings:
-        """Make the rasterizer's settings."""
-        return RasterizerSettings(height=self.size, width=self.size, sigma=self.sigma, **options)
-
-    def face_arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        """Make the corners of all faces, in NDC, and colours: (B, F, 3, 3) and (1, F, 3, 3)."""
-        mesh = self.make_mesh()
-        vertices, faces, _ = mesh.to_taichi()
-        colors = np.random.default_rng(0).random((1, mesh.num_vertices, 3), dtype=np.float32)
-        camera = LookAtCamera(orbit_eyes(2.0, 30.0, list(np.arange(self.views) * 360 / self.views)))
-        corners = gather(project(vertices, camera, 1.0), faces)
-        return corners.to_numpy(), gather(from_numpy(colors), faces).to_numpy()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,13 +193,8 @@ def interleave(
     return seconds
 
 
-def in_milliseconds(seconds: Sequence[float]) -> str:
-    """Write a median and a minimum."""
-    return f"{statistics.median(seconds) * 1e3:.2f} ({min(seconds) * 1e3:.2f})"
-
-
 def main() -> None:
     """Measure what the first argument asks for, and print what was found."""
     fields = json.loads(sys.argv[1])
     request = Request(**{**fields, "case": Case(**fields["case"])})
-    print(json.dumps(dataclasses.asdict(measure(request))))
+    sys.stdout.write(json.dumps(dataclasses.asdict(measure(request))) + "\n")
