@@ -30,6 +30,11 @@ class SelectedCameras:
         """See `Lens.orthographic`."""
         return self.camera.orthographic
 
+    @property
+    def fisheye(self) -> bool:
+        """See `Lens.distortion_coefficients`."""
+        return bool(getattr(self.camera, "fisheye", False))
+
     def view_matrix(self, like: Array) -> Array:
         """See `Pose.view_matrix`."""
         return self._select(self.camera.view_matrix(like))

@@ -112,6 +112,17 @@ def test_a_fisheye_without_coefficients_is_equidistant():
     assert found == pytest.approx(np.array([[41 + 70 * np.pi / 3, 22], [41, 22]]), abs=1e-12)
 
 
+@pytest.mark.parametrize("kind", LENSES)
+def test_lenses_as_part_of_cameras(kind):
+    """Cameras that hold a lens say what its coefficients are, too."""
+    several = np.stack([coefficients(kind), 0 * coefficients(kind)])
+    lens = lens_of(kind, distortion=several)
+    camera = sr.PosedCamera(sr.Extrinsics(np.eye(3)), lens)
+    expected = pixels_of(lens)
+    assert (pixels_of(camera) == expected).all()
+    assert (pixels_of(sr.select_cameras(camera, [1, 0])) == expected[::-1]).all()
+
+
 # --- Gradients --------------------------------------------------------------------------------
 
 
