@@ -45,6 +45,11 @@ def silhouette_loss(alpha: Array, target: Array, *, reduction: Reduction = "mean
     """
     check_reduction(reduction)
     views = ("N",) if len(getattr(alpha, "shape", ())) == 4 else ()
+    if views and alpha.shape[3] == 1:
+        raise ValueError(
+            "alpha must have shape (B, H, W), or (B, N, H, W) for N views, without a dimension of "
+            f"channels, got {tuple(alpha.shape)}"
+        )
     check_array("alpha", alpha, ("B", *views, "H", "W"))
     check_array("target", target, ("B or 1", *alpha.shape[1:]), dtype_of(alpha))
     check_sizes("target", target, alpha.shape)

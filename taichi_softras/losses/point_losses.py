@@ -7,7 +7,14 @@ import scipy
 import taichi as ti
 from numpy.typing import ArrayLike, NDArray
 
-from taichi_softras.arrays.bridge import apply, array_like, dtype_of, to_numpy
+from taichi_softras.arrays.bridge import (
+    apply,
+    array_like,
+    dtype_of,
+    is_tensor,
+    namespace_of,
+    to_numpy,
+)
 from taichi_softras.arrays.broadcast import unshare
 from taichi_softras.arrays.checks import check_array, check_items, face_indices
 from taichi_softras.arrays.operator import Array
@@ -22,6 +29,9 @@ from taichi_softras.losses.sums import (
     measure,
 )
 from taichi_softras.meshes.incidence import GatherOperator
+
+LARGEST_SEED = 2**62
+"""Seeds that are drawn are below it."""
 
 
 def chamfer_distance(
@@ -84,7 +94,7 @@ def chamfer_distance(
 
 
 def sample_surface(
-    vertices: Array, faces: ArrayLike | Array, num_points: int, *, seed: int = 0
+    vertices: Array, faces: ArrayLike | Array, num_points: int, *, seed: int | None = None
 ) -> Array:
     """Choose points on a mesh at random, uniformly by area.
 
@@ -95,7 +105,9 @@ def sample_surface(
         vertices: (B, V, 3).
         faces: (F, 3) integers, of NumPy, PyTorch or Taichi.
         num_points: How many, N.
-        seed: Of the random numbers; the same seed and mesh give the same points.
+        seed: Of the random numbers; the same seed and mesh give the same points. None gives fresh
+            ones in every call: of tensors, from PyTorch's generator, which ``torch.manual_seed``
+            sets.
 
     Returns:
         (B, N, 3).
@@ -107,7 +119,7 @@ def sample_surface(
     """
     check_array("vertices", vertices, ("B", "V", 3))
     num_points = check_integer("num_points", num_points, at_least=0)
-    check_integer("seed", seed, at_least=0)
+    seed = _draw_seed(vertices) if seed is None else check_integer("seed", seed, at_least=0)
     num_items, num_vertices, _ = vertices.shape
     indices = face_indices(faces, num_vertices=num_vertices)
     rng = np.random.default_rng(seed)
@@ -137,7 +149,7 @@ def mesh_chamfer_distance(
     other_faces: ArrayLike | Array,
     num_points: int = 5000,
     *,
-    seed: int = 0,
+    seed: int | None = 0,
     squared: bool = True,
     two_sided: bool = True,
     reduction: Reduction = "mean",
@@ -154,7 +166,8 @@ def mesh_chamfer_distance(
         other_vertices: (B or 1, W, 3), of the same type.
         other_faces: (G, 3) integers, of NumPy, PyTorch or Taichi.
         num_points: How many on each surface.
-        seed: Of the random numbers.
+        seed: Of the random numbers. None gives fresh points in every call: as part of a loss that
+            is descended, so that no part of a surface is left out for long.
         squared: Whether distances are squared.
         two_sided: Whether the other surface's distances from the first count too.
         reduction: ``"mean"`` of the items, or ``"none"``.
@@ -166,6 +179,7 @@ def mesh_chamfer_distance(
         TypeError: As `sample_surface` and `chamfer_distance` do.
         ValueError: As these two do.
     """
+    seed = _draw_seed(vertices) if seed is None else seed
     return chamfer_distance(
         sample_surface(vertices, faces, num_points, seed=seed),
         sample_surface(other_vertices, other_faces, num_points, seed=seed),
@@ -173,6 +187,13 @@ def mesh_chamfer_distance(
         two_sided=two_sided,
         reduction=reduction,
     )
+
+
+def _draw_seed(like: Array) -> int:
+    """Draw a seed: beside tensors from PyTorch's generator, else from the system's randomness."""
+    if is_tensor(like):
+        return int(namespace_of(like).randint(LARGEST_SEED, (), device="cpu"))
+    return int(np.random.default_rng().integers(LARGEST_SEED))
 
 
 def _nearest(points: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:

@@ -474,6 +474,11 @@ def test_silhouette_loss_is_between_zero_and_one(seed, num_items):
     ("call", "error", "words"),
     [
         (lambda x: sr.silhouette_loss(x[0], x), ValueError, "alpha must have shape"),
+        (
+            lambda x: sr.silhouette_loss(x[..., None], x[..., None]),
+            ValueError,
+            "without a dimension",
+        ),
         (lambda x: sr.silhouette_loss(x, x[:, :2]), ValueError, "target must have shape"),
         (lambda x: sr.silhouette_loss(x, x[:2]), ValueError, "target must have shape"),
         (lambda x: sr.silhouette_loss(x, x.double()), TypeError, "target must be float32"),

@@ -127,7 +127,7 @@ def test_samples_are_on_the_surface_and_evenly_spread():
     corners = [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [5, 0, 0], [5.2, 0, 0], [5, 0.2, 0]]
     vertices = torch.tensor([corners], dtype=torch.float64)
     faces = [[0, 0, 1], [0, 1, 2], [0, 2, 3], [4, 5, 6], [3, 3, 3]]
-    points = sr.sample_surface(vertices, faces, 20000)[0].numpy()
+    points = sr.sample_surface(vertices, faces, 20000, seed=0)[0].numpy()
     assert (points[:, 2] == 0).all()
     small = points[points[:, 0] > 2]
     assert len(small) / 20000 == pytest.approx(0.02 / 1.02, abs=4e-3)
@@ -141,11 +141,32 @@ def test_samples_are_on_the_surface_and_evenly_spread():
 def test_samples_depend_on_the_seed_and_the_item(rng):
     vertices, faces = scenes.bumpy_octahedron(rng)
     twice = vertices.repeat(2, 1, 1)
-    points = sr.sample_surface(twice, faces, 10)
-    assert (points == sr.sample_surface(twice, faces.numpy(), 10)).all()
+    points = sr.sample_surface(twice, faces, 10, seed=0)
+    assert (points == sr.sample_surface(twice, faces.numpy(), 10, seed=0)).all()
     assert (points != sr.sample_surface(twice, faces, 10, seed=1)).all()
     assert (points[0] != points[1]).all()
     assert sr.sample_surface(twice, faces, 0).shape == (2, 0, 3)
+
+
+@pytest.mark.parametrize("convert", [lambda x: x, scenes.to_taichi], ids=["torch", "taichi"])
+def test_samples_are_fresh_unless_seeded(convert, rng):
+    vertices, faces = scenes.bumpy_octahedron(rng)
+    array = convert(vertices)
+    first, second = (scenes.to_numpy(sr.sample_surface(array, faces, 10)) for _ in range(2))
+    assert (first != second).all()
+    args = (array, faces, array, faces, 10)
+    assert sr.mesh_chamfer_distance(*args, seed=None)[0] == 0  # the same points on both surfaces
+    args = (array, faces, convert(1.3 * vertices), faces, 10)
+    distances = {float(sr.mesh_chamfer_distance(*args, seed=None)[0]) for _ in range(3)}
+    assert len(distances) == 3
+
+
+def test_fresh_samples_follow_the_generator_of_pytorch(rng):
+    vertices, faces = scenes.bumpy_octahedron(rng)
+    state = torch.random.get_rng_state()
+    first = sr.sample_surface(vertices, faces, 10)
+    torch.random.set_rng_state(state)
+    assert (sr.sample_surface(vertices, faces, 10) == first).all()
 
 
 def test_samples_of_each_item_are_on_its_own_faces():
