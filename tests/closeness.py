@@ -9,6 +9,7 @@ numbers and as arrays, may differ in the last bits: `assert_near`.
 from typing import Any
 
 import numpy as np
+import torch
 
 
 def ulps(count: float, dtype: Any) -> float:
@@ -27,6 +28,11 @@ def assert_near(actual: Any, expected: Any, count: float = 8) -> None:
     found, wanted = _arrays(actual, expected)
     largest = float(np.abs(wanted[np.isfinite(wanted)]).max(initial=0))
     np.testing.assert_allclose(found, wanted, rtol=0, atol=ulps(count, wanted.dtype) * largest)
+
+
+def assert_within(actual: torch.Tensor, expected: torch.Tensor, atol: float = 1e-13) -> None:
+    """Hold tensors to differ by no more than ``atol``: by default, float64 of size 1."""
+    torch.testing.assert_close(actual, expected, rtol=0, atol=atol)
 
 
 def assert_same_bits(actual: Any, expected: Any) -> None:
