@@ -22,7 +22,7 @@ def keep_numbers(options: object, **shapes: tuple[int, ...]) -> None:
 def keep_number(
     options: object, name: str, rule: str, keeps: Callable[[np.ndarray], np.ndarray]
 ) -> None:
-    """Likewise for an attribute that is one number a camera, and keeps a rule."""
+    """Turn an attribute that is one number a camera, if plain, into NumPy's, checked by a rule."""
     value = getattr(options, name)
     if not is_array(value):
         numbers = np.atleast_1d(np.asarray(value, dtype=float))

@@ -1,7 +1,8 @@
-"""Clipping at the near plane: what is left of faces that reach behind it.
+"""Clipping at the near plane: the parts of faces that are in front of it.
 
 The rasterizer leaves out a face with a corner that is not in front of the camera, as its projection
-means nothing. Cut at the near plane first, in the view frame, the part in front can be drawn.
+means nothing. If the face is first cut at the near plane, in the view frame, the part in front of
+it can be drawn.
 """
 
 from dataclasses import dataclass
@@ -20,10 +21,10 @@ from taichi_softras.cameras.kernels.clipping import (
 )
 
 PLANE_MARGIN = 2.0**-16
-"""How much farther than the near plane faces are cut, relative to its depth.
+"""How far beyond the near plane faces are cut, relative to its depth.
 
-The rasterizer leaves out what is nearer than the near plane; so that rounding, of float32 too, does
-not take cut corners there, they are beyond it.
+The rasterizer leaves out what is nearer than the near plane. Cut corners are a little beyond it, so
+that rounding, even to float32, does not put them before it.
 """
 
 
@@ -33,11 +34,11 @@ class ClippedFaces:
 
     Attributes:
         points: Corners in the view frame, (B, F + E, 3, 3). The first F places are those of the
-            faces that came; in the others are second parts of faces that were cut into two. An
-            empty place has its corners at 0, in the plane of the camera, where nothing is drawn.
-        num_faces: F, how many faces came.
+            given faces; the others have the second parts of faces that were cut into two. The
+            corners of an empty place are 0, in the plane of the camera, where nothing is drawn.
+        num_faces: F, how many faces were given.
         source: The face that each is part of, (B, F + E) int32; 0 in the empty places at the end.
-            None if no face was changed: ``points`` is then the very array that came.
+            None if no face was changed: ``points`` is then the very array that was given.
         weights: Barycentric coordinates of the corners (third dimension) in the source face (the
             last one), (B, F + E, 3, 3); 0 in empty places. None if no face was changed.
     """
@@ -51,10 +52,10 @@ class ClippedFaces:
 def clip_faces(face_points: Array, near: float) -> ClippedFaces:
     """Cut faces off at the near plane.
 
-    A face with a corner nearer than ``near`` becomes one triangle if one corner remains, two if
-    two do, and empty if none does. All others stay as they are, in their places, and so do faces
-    with a corner that is not finite, which the rasterizer leaves out. Winding is kept, and corners
-    that remain keep their places in the face.
+    A face with a corner nearer than ``near`` becomes one triangle if one of its corners is left,
+    two triangles if two are, and empty if none is. All other faces stay as they are, in their
+    places; so do those with a corner that is not finite, which the rasterizer leaves out. Winding
+    is kept, and so are the places in the face of corners that are left.
 
     If there is no such face, which is found out by one launch of a kernel, nothing is copied.
 
@@ -69,7 +70,7 @@ def clip_faces(face_points: Array, near: float) -> ClippedFaces:
 
     Raises:
         TypeError: If the array is of the wrong kind or type, or ``near`` no number.
-        ValueError: If its shape is another, or ``near`` is not above 0.
+        ValueError: If its shape doesn't fit, or ``near`` is not above 0.
 
     Source:
         Sutherland and Hodgman, "Reentrant polygon clipping", CACM 1974, for one plane.
@@ -93,7 +94,7 @@ def cut_faces(face_points: Array, near: float) -> ClippedFaces:
 
 
 def clip_attributes(attributes: Array, clipped: ClippedFaces) -> Array:
-    """Give faces that were clipped what belongs to their corners, interpolated in 3D.
+    """Interpolate attributes of corners, in 3D, to the corners of faces that were clipped.
 
     Args:
         attributes: (B or 1, F, 3, K), of the corners before clipping: colours, say.
@@ -138,7 +139,7 @@ def count_clipped(face_points: Array, near: float) -> int:
 
     Raises:
         TypeError: If the array is of the wrong kind or type, or ``near`` no number.
-        ValueError: If its shape is another, or ``near`` is not above 0.
+        ValueError: If its shape doesn't fit, or ``near`` is not above 0.
     """
     check_array("face_points", face_points, ("B", "F", 3, 3))
     near = check_positive("near", near)
@@ -160,7 +161,7 @@ def count_nearer(points: Array, near: float) -> int:
 
     Raises:
         TypeError: If the array is of the wrong kind or type.
-        ValueError: If its shape is another.
+        ValueError: If its shape doesn't fit.
     """
     check_array("points", points, ("B", "V", 3))
     if 0 in points.shape:

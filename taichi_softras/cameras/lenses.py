@@ -201,7 +201,7 @@ class Fisheye(_PixelLens):
 
     Raises:
         TypeError: As `Intrinsics` does.
-        ValueError: Likewise.
+        ValueError: As `Intrinsics` does.
 
     Source:
         OpenCV, "Fisheye camera model", ``fisheye.projectPoints``; COLMAP's ``OPENCV_FISHEYE``.

@@ -43,12 +43,12 @@ def orbit_eyes(distance: Any, elevation_degrees: Any, azimuth_degrees: Any) -> A
 def orbit_ups(elevation_degrees: Any, azimuth_degrees: Any) -> Any:
     """Give cameras of `orbit_eyes` that look at the origin their up direction.
 
-    It is the way in which the elevation grows: at right angles to the line of sight everywhere, at
-    the poles too, where the y axis can't serve.
+    It is the direction in which the elevation grows: at right angles to the line of sight, even at
+    the poles, where the y axis would not do.
 
     Args:
         elevation_degrees: As `orbit_eyes` takes it.
-        azimuth_degrees: Likewise.
+        azimuth_degrees: As `orbit_eyes` takes it.
 
     Returns:
         (B, 3), of length 1.

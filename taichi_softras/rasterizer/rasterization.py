@@ -78,8 +78,8 @@ def rasterize(
             or 1, w or 1, C + A) that is stretched over the image, nearest neighbour; which may
             carry a gradient.
         sigma: In place of ``settings.sigma``: an array (1,) or (B,), which may carry a gradient.
-        gamma: Likewise.
-        eps: Likewise.
+        gamma: In place of ``settings.gamma``, in the same way.
+        eps: In place of ``settings.eps``, in the same way.
         face_items: (F,) int32, the item of each face, for meshes of several sizes in one call: the
             first size of ``face_vertices``, ``colors`` and ``attributes`` is 1 then. A face of no
             item, -1 say, is left out.

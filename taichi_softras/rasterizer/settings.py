@@ -23,7 +23,7 @@ class RasterizerSettings:
         height: Rows of the image, in pixels. At least 1.
         width: Columns of the image, in pixels. At least 1.
         near: Depth of the near plane, in world units along the view axis. Above 0.
-        far: Depth of the far plane, likewise. Above ``near``. Fragments whose depth is outside
+        far: Depth of the far plane, in the same way. Above ``near``. Fragments with depths outside
             ``near`` to ``far`` are left out, of alpha and of colour alike.
         sigma: Softness of edges, in NDC units squared (half of the image's shorter side is 1).
             Above 0.

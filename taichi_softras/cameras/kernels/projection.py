@@ -6,8 +6,8 @@ in NDC they are zero, at the depth of the camera itself, so that the rasterizer 
 out, and no gradient meets a NaN.
 
 Where a kernel says "points" they are vertices, (B, V, 3), or corners of faces, (B, F, 3, 3), whose
-corner ``k`` of face ``f`` is point ``3 f + k``. What all points of an item share may come in a copy
-for each: see `sharing`.
+corner ``k`` of face ``f`` is point ``3 f + k``. Arrays that all points of an item share may hold
+one copy for each point: see `arrays.broadcast`.
 """
 
 import functools
