@@ -6,7 +6,6 @@
 
 import dataclasses
 import json
-import math
 import subprocess
 import sys
 import time
@@ -17,13 +16,12 @@ from pathlib import Path
 import numpy as np
 import taichi as ti
 
-from taichi_softras.arrays.bridge import dtype_of
 from taichi_softras.arrays.operator import Array
-from taichi_softras.arrays.runtime import LAUNCH_LOCK, init
+from taichi_softras.arrays.runtime import init
 from taichi_softras.arrays.taichi_bridge import from_numpy
 from taichi_softras.bench.cases import Case
 from taichi_softras.losses import add_to_loss, image_loss, silhouette_loss
-from taichi_softras.rasterizer.kernels.fragment_count import fragment_count_kernel
+from taichi_softras.rasterizer.inspection import count_fragments
 from taichi_softras.rasterizer.rasterization import rasterize, rasterize_silhouette
 from taichi_softras.rasterizer.settings import RasterizerSettings
 
@@ -136,23 +134,6 @@ def draw(corners: Array, colors: Array, settings: RasterizerSettings, *, silhoue
     if silhouette:
         return rasterize_silhouette(corners, settings)
     return rasterize(corners, colors, settings)
-
-
-def count_fragments(face_vertices: Array, settings: RasterizerSettings) -> int:
-    """Count pairs of a pixel and a face that covers it by more than the cut-off.
-
-    Args:
-        face_vertices: (B, F, 3, 3), as `rasterize` takes them.
-        settings: Of the rasterizer.
-    """
-    counts = ti.ndarray(ti.i64, (face_vertices.shape[0],))
-    counts.fill(0)
-    cutoff = settings.sigma * math.log(1 / settings.coverage_cutoff - 1)
-    size = (settings.height, settings.width)
-    with LAUNCH_LOCK:
-        kernel = fragment_count_kernel(dtype_of(face_vertices))
-        kernel(face_vertices, cutoff, settings.near, settings.far, *size, counts)
-    return int(counts.to_numpy().sum())
 
 
 def peak_memory() -> int:

@@ -1,4 +1,4 @@
-"""What the rasterizer is given, and the passes in which channels are drawn."""
+"""What the rasterizer is given, what it makes, and the passes in which channels are drawn."""
 
 from typing import NamedTuple
 
@@ -38,6 +38,36 @@ class Inputs(NamedTuple):
     face_sources: Array
     face_maps: Array
     maps: Array
+
+
+class Faces(NamedTuple):
+    """What drawing finds out about faces.
+
+    Attributes:
+        boxes: (B or 1, F) of `boxes.BOX_TYPE`, the pixels that each can reach.
+        records: (B or 1, F) of `face_record.record_type`, what is asked of each in every pixel.
+        num_faces: (B,) int32, faces of each item.
+    """
+
+    boxes: Array
+    records: Array
+    num_faces: Array
+
+
+class Drawn(NamedTuple):
+    """What drawing makes. Sizes are 1 where there is no softmax, or no nearest face.
+
+    Attributes:
+        image: (B, H, W, C + A + 1), or (B, H, W) for silhouettes.
+        nearest_depth: (B, H, W), the nearest depth of each pixel.
+        weight_sum: (B, H, W), the sum of the weights of its faces and background.
+        winners: (B, H, W) int32, the nearest face of each pixel, if colours are hard.
+    """
+
+    image: Array
+    nearest_depth: Array
+    weight_sum: Array
+    winners: Array
 
 
 class Pass(NamedTuple):

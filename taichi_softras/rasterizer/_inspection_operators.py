@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import taichi as ti
 
 from taichi_softras.arrays.operator import Allocate, Array
-from taichi_softras.rasterizer._inputs import Pass
+from taichi_softras.rasterizer._inputs import Faces, Inputs, Pass
 from taichi_softras.rasterizer._lists import choose_tile_size, list_tile_faces
-from taichi_softras.rasterizer._operator import CULL, RasterizeOperator
-from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE, box_kernel, record_type
+from taichi_softras.rasterizer._operator import RasterizeOperator
 from taichi_softras.rasterizer.kernels.inspection import inspection_kernels
 
 GEOMETRY = Pass(0, 0, 1, attributes=False)
@@ -33,21 +32,30 @@ class InspectOperator(RasterizeOperator):
     ) -> None:
         """Do nothing: what is told of pixels has no gradient."""
 
-    def _find_faces(self, inputs: Sequence[Array], allocate: Allocate) -> tuple[Array, Array]:
-        """Find the box and the record of each face, as drawing does."""
-        face_vertices, face_colors, sigma, _, _ = inputs
-        boxes = allocate(face_vertices.shape[:2], BOX_TYPE)
-        records = allocate(face_vertices.shape[:2], record_type(self.dtype))
+    def _find(self, inputs: Sequence[Array], allocate: Allocate) -> Faces:
+        """Find out about faces what drawing does."""
+        face_vertices, face_colors, sigma, gamma, eps = inputs
         nothing = allocate((1, 1, 3, 1), self.dtype)
-        box_kernel(self._variant(GEOMETRY).geometry)(
-            *(face_vertices, face_colors, face_colors.shape[3]),
-            *(nothing, 0, nothing, 0, sigma),
-            *self._numbers(),
-            *(CULL[self.settings.cull], int(self.settings.cull_alpha)),
-            *(allocate((1,), ti.i32), 0, self.num_items),
-            *(boxes, records, allocate((self.num_items,), ti.i32)),
+        none = allocate((1,), ti.i32)
+        x = Inputs(
+            face_vertices=face_vertices,
+            colors=face_colors,
+            varyings=nothing,
+            attributes=nothing,
+            background=nothing,
+            lighting=nothing,
+            sigma=sigma,
+            gamma=gamma,
+            eps=eps,
+            face_items=none,
+            face_sources=none,
+            face_maps=none,
+            maps=none,
         )
-        return boxes, records
+        return self._find_faces(x, allocate)
+
+    def _softness(self, inputs: Sequence[Array]) -> dict[str, Array]:
+        return dict(zip(("sigma", "gamma", "eps"), inputs[2:]))
 
 
 class SummarizeOperator(InspectOperator):
@@ -59,17 +67,25 @@ class SummarizeOperator(InspectOperator):
         """Tell."""
         size = self.settings.height, self.settings.width
         tile_size = choose_tile_size(*size)
-        boxes, records = self._find_faces(inputs, allocate)
-        starts, entries = list_tile_faces(boxes, self.num_items, *size, tile_size, allocate)
+        faces = self._find(inputs, allocate)
+        starts, entries = list_tile_faces(faces.boxes, self.num_items, *size, tile_size, allocate)
         pixels = (self.num_items, *size)
-        outputs = tuple(allocate(pixels, t) for t in (ti.i32, ti.i32, self.dtype, self.dtype))
+        outputs = {
+            "counts": allocate(pixels, ti.i32),
+            "front_faces": allocate(pixels, ti.i32),
+            "front_weights": allocate(pixels, self.dtype),
+            "background_weights": allocate(pixels, self.dtype),
+        }
         inspection_kernels(self._variant(GEOMETRY)).summarize(
-            *(records, *inputs[2:]),
-            *self._numbers(),
-            *(tile_size, starts, entries),
-            *outputs,
+            records=faces.records,
+            **self._softness(inputs),
+            **self._numbers(),
+            tile_size=tile_size,
+            starts=starts,
+            entries=entries,
+            **outputs,
         )
-        return outputs, ()
+        return tuple(outputs.values()), ()
 
 
 @dataclass(frozen=True)
@@ -90,12 +106,25 @@ class ListFragmentsOperator(InspectOperator):
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         """Tell."""
         _, num_faces, _, channels = inputs[1].shape
-        boxes, records = self._find_faces(inputs, allocate)
-        shapes = ((num_faces,), (num_faces + 1,), (num_faces + 1,), (num_faces, channels))
-        outputs = tuple(allocate(shape, self.dtype) for shape in shapes)
+        faces = self._find(inputs, allocate)
+        outputs = {
+            "covers": allocate((num_faces,), self.dtype),
+            "depths": allocate((num_faces + 1,), self.dtype),
+            "weights": allocate((num_faces + 1,), self.dtype),
+            "colors": allocate((num_faces, channels), self.dtype),
+        }
+        item, row, col = self.pixel
         inspection_kernels(self._variant(GEOMETRY)).list_fragments(
-            *(records, boxes, *inputs[1:]),
-            *self._numbers(),
-            *(*self.pixel, *outputs, allocate((1,), self.dtype), allocate((1,), ti.i32)),
+            records=faces.records,
+            boxes=faces.boxes,
+            face_colors=inputs[1],
+            **self._softness(inputs),
+            **self._numbers(),
+            b=item,
+            row=row,
+            col=col,
+            **outputs,
+            nearest=allocate((1,), self.dtype),
+            winner=allocate((1,), ti.i32),
         )
-        return outputs, ()
+        return tuple(outputs.values()), ()

@@ -65,6 +65,14 @@ def list_tile_faces(
             f"pixels in all, got {total}: draw fewer images at once, or lower sigma"
         )
     entries = allocate((max(total, 1),), ti.i64, clear=False)
-    kernels.fill(boxes, tile_size, tile_rows, tile_cols, starts, counts, entries)
+    kernels.fill(
+        boxes=boxes,
+        tile_size=tile_size,
+        tile_rows=tile_rows,
+        tile_cols=tile_cols,
+        starts=starts,
+        counts=counts,
+        entries=entries,
+    )
     kernels.sort(starts, entries)
     return starts, entries

@@ -10,7 +10,7 @@ from taichi_softras.arrays.operator import Allocate, Array
 from taichi_softras.arrays.runtime import on_gpu
 from taichi_softras.arrays.scan import LARGEST_INT32
 from taichi_softras.lights.kernels.packing import LightKinds
-from taichi_softras.rasterizer._inputs import Inputs, Pass
+from taichi_softras.rasterizer._inputs import Drawn, Faces, Inputs, Pass
 from taichi_softras.rasterizer._lists import choose_tile_size, list_chunks, list_tile_faces
 from taichi_softras.rasterizer.families import ALPHAS, COVERAGES
 from taichi_softras.rasterizer.kernels import aggregation, coverage  # noqa: F401  # they register
@@ -19,17 +19,19 @@ from taichi_softras.rasterizer.kernels.background_gradient import (
     background_kernels,
 )
 from taichi_softras.rasterizer.kernels.blocks import CPU_BLOCK, GPU_BLOCK, LARGEST_EXPONENT
-from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE, box_kernel, record_type
-from taichi_softras.rasterizer.kernels.draw import rasterizer_kernels
-from taichi_softras.rasterizer.kernels.face_gradient import (
+from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE, box_kernel
+from taichi_softras.rasterizer.kernels.chunk_sums import chunk_sum_kernel
+from taichi_softras.rasterizer.kernels.corner_sums import (
     GAMMA_COLUMN,
     SIGMA_COLUMN,
     corner_columns,
-    gradient_kernels,
-    num_columns,
-    num_planes,
     sum_kernels,
+    sums_type,
 )
+from taichi_softras.rasterizer.kernels.draw import drawing_kernel
+from taichi_softras.rasterizer.kernels.face_record import record_type
+from taichi_softras.rasterizer.kernels.pixel_planes import num_planes, pixel_kernel, planes_type
+from taichi_softras.rasterizer.kernels.surrogate import surrogate_kernels
 from taichi_softras.rasterizer.kernels.variant import Variant
 from taichi_softras.rasterizer.settings import RasterizerSettings
 
@@ -84,64 +86,88 @@ class RasterizeOperator:
             ValueError: If there are more pixels, or entries of tiles, than 32 bits can count.
         """
         x = Inputs(*inputs)
-        settings = self.settings
-        passes = list(self._passes())
+        self._check_size()
+        faces = self._find_faces(x, allocate)
+        is_soft = self.settings.color != "hard"
         channels = self.channels + self.attribute_channels
-        # Taichi's indices have 32 bits: those of the image, and of what `weigh_pixels` writes.
-        numbers = max(channels + 1, *(num_planes(self._variant(p)) for p in passes))
-        rows = self.num_items * (settings.height + CPU_BLOCK[0] * CPU_BLOCK[1])
-        if numbers * rows * settings.width > LARGEST_INT32:
-            size = (self.num_items, settings.height, settings.width)
+        shape = (self.num_items, self.settings.height, self.settings.width)
+        # Kernels look at these only as far as they have a softmax, or a nearest face.
+        softmax_shape = shape if channels and is_soft else (1, 1, 1)
+        winners_shape = shape if channels and not is_soft else (1, 1, 1)
+        drawn = Drawn(
+            image=allocate((*shape, channels + 1) if channels else shape, self.dtype, clear=False),
+            nearest_depth=allocate(softmax_shape, self.dtype, clear=False),
+            weight_sum=allocate(softmax_shape, self.dtype, clear=False),
+            winners=allocate(winners_shape, ti.i32, clear=False),
+        )
+        starts = self._draw_tiles(x, faces, drawn, allocate)
+        return (drawn.image,), (starts, *faces, *drawn[1:])
+
+    def _check_size(self) -> None:
+        """Refuse images that are too large: Taichi's indices have 32 bits."""
+        channels = self.channels + self.attribute_channels
+        # Those of the image, and of what `weigh_pixels` writes.
+        numbers = max(channels + 1, *(num_planes(self._variant(p)) for p in self._passes()))
+        size = (self.num_items, self.settings.height, self.settings.width)
+        rows = self.num_items * (self.settings.height + CPU_BLOCK[0] * CPU_BLOCK[1])
+        if numbers * rows * self.settings.width > LARGEST_INT32:
             raise ValueError(
                 f"images must have at most about {LARGEST_INT32 // numbers} pixels in all, "
                 f"got {' x '.join(map(str, size))}: draw fewer or smaller ones at once"
             )
-        num_rows, num_faces = x.face_vertices.shape[:2]
-        boxes = allocate((num_rows, num_faces), BOX_TYPE, clear=False)
-        records = allocate((num_rows, num_faces), record_type(self.dtype), clear=False)
-        faces_of_items = allocate((self.num_items,), ti.i32)
-        box_kernel(self._variant(passes[0]).geometry)(
-            x.face_vertices,
-            *(x.colors, self.channels if self.texture == "vertex" else 0),
-            *(x.varyings, x.varyings.shape[3] if self._has_varyings else 0),
-            *(x.attributes, self.attribute_channels),
-            x.sigma,
-            *self._numbers(),
-            *(CULL[settings.cull], int(settings.cull_alpha)),
-            *(x.face_items, int(self.packed), self.num_items),
-            *(boxes, records, faces_of_items),
-        )
-        shape = (self.num_items, settings.height, settings.width)
-        image = allocate((*shape, channels + 1) if channels else shape, self.dtype, clear=False)
-        # Kernels look at these only as far as they have a softmax, or a nearest face.
-        is_hard = settings.color == "hard"
-        softmax_shape = shape if channels and not is_hard else (1, 1, 1)
-        nearest_depth = allocate(softmax_shape, self.dtype, clear=False)
-        weight_sum = allocate(softmax_shape, self.dtype, clear=False)
-        winners = allocate(shape if channels and is_hard else (1, 1, 1), ti.i32, clear=False)
-        drawn = (image, nearest_depth, weight_sum, winners)
-        starts = self._draw_tiles(x, (boxes, records, faces_of_items), drawn, allocate)
-        return (image,), (boxes, records, faces_of_items, starts, *drawn[1:])
 
-    def _draw_tiles(
-        self, x: Inputs, faces: Sequence[Array], drawn: Sequence[Array], allocate: Allocate
-    ) -> Array:
+    def _find_faces(self, x: Inputs, allocate: Allocate) -> Faces:
+        """Find the pixels that each face can reach, and what is asked of it in each."""
+        size = x.face_vertices.shape[:2]
+        faces = Faces(
+            boxes=allocate(size, BOX_TYPE, clear=False),
+            records=allocate(size, record_type(self.dtype), clear=False),
+            num_faces=allocate((self.num_items,), ti.i32),
+        )
+        box_kernel(self._variant(next(self._passes())).geometry)(
+            face_vertices=x.face_vertices,
+            colors=x.colors,
+            color_columns=self.channels if self.texture == "vertex" else 0,
+            varyings=x.varyings,
+            varying_columns=x.varyings.shape[3] if self._has_varyings else 0,
+            attributes=x.attributes,
+            attribute_columns=self.attribute_channels,
+            sigma=x.sigma,
+            **self._numbers(),
+            cull=CULL[self.settings.cull],
+            cull_alpha=int(self.settings.cull_alpha),
+            face_items=x.face_items,
+            packed=int(self.packed),
+            num_items=self.num_items,
+            **faces._asdict(),
+        )
+        return faces
+
+    def _draw_tiles(self, x: Inputs, faces: Faces, drawn: Drawn, allocate: Allocate) -> Array:
         """Draw tile by tile: each pixel looks at the faces that touch its tile.
 
         Returns:
             Where each tile's list of faces starts.
         """
-        boxes, records, faces_of_items = faces
-        height, width = self.settings.height, self.settings.width
-        tile_size = choose_tile_size(height, width)
-        starts, entries = list_tile_faces(boxes, self.num_items, height, width, tile_size, allocate)
+        size = (self.settings.height, self.settings.width)
+        tile_size = choose_tile_size(*size)
+        starts, entries = list_tile_faces(faces.boxes, self.num_items, *size, tile_size, allocate)
         for p in self._passes():
-            rasterizer_kernels(self._variant(p)).forward(
-                *(records, self._source(p, x), x.varyings, x.background, x.lighting),
-                *(x.sigma, x.gamma, x.eps, x.face_sources, x.face_maps, x.maps, faces_of_items),
-                *self._numbers(),
-                *(tile_size, starts, entries, p.first_channel, p.first_source),
-                *drawn,
+            drawing_kernel(self._variant(p))(
+                records=faces.records,
+                num_faces=faces.num_faces,
+                background=x.background,
+                lighting=x.lighting,
+                sigma=x.sigma,
+                gamma=x.gamma,
+                eps=x.eps,
+                tile_size=tile_size,
+                starts=starts,
+                entries=entries,
+                first_channel=p.first_channel,
+                **self._source(p, x),
+                **self._numbers(),
+                **drawn._asdict(),
             )
         return starts
 
@@ -154,108 +180,146 @@ class RasterizeOperator:
     ) -> None:
         """Differentiate by the faces' side of the image, and by the background's."""
         x = Inputs(*inputs)
-        passes = list(self._passes())
         (image,) = outputs
-        drawn = (image, *saved[4:], image.grad)
+        starts, faces, drawn = saved[0], Faces(*saved[1:4]), Drawn(image, *saved[4:])
         by_faces = (x.face_vertices, x.colors, x.varyings, x.attributes, x.lighting)
         if any(has_grad(array) for array in (*by_faces, x.sigma, x.gamma)):
-            differentiate = self._differentiate_surrogate if self._autodiff else self._add_by_face
-            differentiate(x, saved[:4], drawn, allocate)
-        if passes[0].channels and any(has_grad(array) for array in (x.background, x.gamma, x.eps)):
+            if self._autodiff:
+                self._differentiate_surrogate(x, faces, drawn, allocate)
+            else:
+                self._add_by_face(x, faces, starts, drawn, allocate)
+        has_colors = self.channels + self.attribute_channels > 0
+        if has_colors and any(has_grad(array) for array in (x.background, x.gamma, x.eps)):
             if self.autodiff:
                 self._differentiate_background(x, drawn, allocate)
             else:
                 self._add_by_background(x, drawn, allocate)
 
-    def _differentiate_background(
-        self, x: Inputs, drawn: Sequence[Array], allocate: Allocate
-    ) -> None:
+    def _differentiate_background(self, x: Inputs, drawn: Drawn, allocate: Allocate) -> None:
         """Let Taichi differentiate the background's part of the surrogate."""
         result = allocate((1,), self.dtype, grad=1.0)
         for p in self._passes():
-            rasterizer_kernels(self._variant(p)).background_surrogate.grad(
-                *(x.background, x.gamma, x.eps),
-                *(self.settings.near, self.settings.far),
-                *(p.first_channel, *drawn, result),
+            surrogate_kernels(self._variant(p)).background_surrogate.grad(
+                background=x.background,
+                gamma=x.gamma,
+                eps=x.eps,
+                near=self.settings.near,
+                far=self.settings.far,
+                first_channel=p.first_channel,
+                **drawn._asdict(),
+                grad_image=drawn.image.grad,
+                result=result,
             )
 
-    def _add_by_background(self, x: Inputs, drawn: Sequence[Array], allocate: Allocate) -> None:
+    def _add_by_background(self, x: Inputs, drawn: Drawn, allocate: Allocate) -> None:
         """Add up the background's part, by the kernels made by hand."""
-        near, far = self.settings.near, self.settings.far
         for p in self._passes():
             kernels = background_kernels(self._variant(p).appearance)
             columns = SOFTNESS_COLUMNS + p.channels
-            sums = allocate((*drawn[0].shape[:2], columns), self.dtype)
-            inputs = (x.gamma, x.eps, near, far, p.first_channel)
-            kernels.sum_rows(x.background, *inputs, *drawn, sums)
+            sums = allocate((*drawn.image.shape[:2], columns), self.dtype)
+            common = {
+                "gamma": x.gamma,
+                "eps": x.eps,
+                "near": self.settings.near,
+                "far": self.settings.far,
+                "first_channel": p.first_channel,
+                "nearest_depth": drawn.nearest_depth,
+                "weight_sum": drawn.weight_sum,
+                "winners": drawn.winners,
+                "grad_image": drawn.image.grad,
+                "sums": sums,
+            }
+            kernels.sum_rows(background=x.background, image=drawn.image, **common)
             if has_grad(x.background):
-                kernels.add_to_background(*inputs, *drawn[1:], sums, x.background.grad)
+                kernels.add_to_background(grad=x.background.grad, **common)
             if has_grad(x.eps):
                 kernels.add_to_eps(sums, x.eps.grad)
             if has_grad(x.gamma):
                 kernels.add_to_gamma(x.gamma, sums, x.gamma.grad)
 
     def _differentiate_surrogate(
-        self, x: Inputs, faces: Sequence[Array], drawn: Sequence[Array], allocate: Allocate
+        self, x: Inputs, faces: Faces, drawn: Drawn, allocate: Allocate
     ) -> None:
         """Let Taichi differentiate the surrogate of the image."""
-        boxes, _, faces_of_items, _ = faces
         result = allocate((1,), self.dtype, grad=1.0)
         for p in self._passes():
-            rasterizer_kernels(self._variant(p)).surrogate.grad(
-                *(x.face_vertices, self._source(p, x), x.varyings, x.lighting),
-                *(x.sigma, x.gamma, x.face_sources, x.face_maps, x.maps, faces_of_items),
-                *self._numbers(),
-                *(CULL[self.settings.cull], boxes, p.first_channel, p.first_source),
-                *(int(p.first_channel == 0), *drawn, result),
+            surrogate_kernels(self._variant(p)).surrogate.grad(
+                face_vertices=x.face_vertices,
+                lighting=x.lighting,
+                sigma=x.sigma,
+                gamma=x.gamma,
+                num_faces=faces.num_faces,
+                cull=CULL[self.settings.cull],
+                boxes=faces.boxes,
+                first_channel=p.first_channel,
+                with_alpha=int(p.first_channel == 0),
+                **self._source(p, x),
+                **self._numbers(),
+                **drawn._asdict(),
+                grad_image=drawn.image.grad,
+                result=result,
             )
 
     def _add_by_face(
-        self, x: Inputs, faces: Sequence[Array], drawn: Sequence[Array], allocate: Allocate
+        self, x: Inputs, faces: Faces, tile_starts: Array, drawn: Drawn, allocate: Allocate
     ) -> None:
         """Add gradients up face by face, by the kernels made by hand."""
-        boxes, records, faces_of_items, tile_starts = faces
-        starts, chunk_faces = list_chunks(boxes, allocate)
-        image, nearest_depth, weight_sum, winners, grad_image = drawn
+        starts, chunk_faces = list_chunks(faces.boxes, allocate)
         for p in self._passes():
             variant = self._variant(p)
             source = self._source(p, x)
-            by_texel = variant.texture != "vertex" and has_grad(source)
+            by_texel = variant.texture != "vertex" and has_grad(source["colors"])
             columns = corner_columns(variant)
+            sums = allocate((chunk_faces.shape[0],), sums_type(self.dtype, columns), clear=False)
+            chunk_sum_kernel(variant)(
+                records=faces.records,
+                sigma=x.sigma,
+                gamma=x.gamma,
+                boxes=faces.boxes,
+                starts=starts,
+                chunk_faces=chunk_faces,
+                with_texels=int(by_texel),
+                planes=self._weigh_pixels(p, faces, tile_starts, drawn, allocate),
+                winners=drawn.winners,
+                grad_texels=(
+                    source["colors"].grad if by_texel else allocate((1, 1, 1, 1), self.dtype)
+                ),
+                sums=sums,
+                **source,
+                **self._numbers(),
+            )
             add = sum_kernels(self.dtype, columns)
-            row_of_sums = ti.types.vector(num_columns(variant), self.dtype)
-            sums = allocate((chunk_faces.shape[0],), row_of_sums, clear=False)
-            kernels = gradient_kernels(variant)
-            rows, cols = variant.block
-            num_items, height, width = grad_image.shape[:3]
-            planes = allocate(
-                (num_items, height + rows * cols - 1, width),
-                ti.types.vector(num_planes(variant), self.dtype),
-                clear=False,
-            )
-            kernels.weigh_pixels(
-                *(faces_of_items, choose_tile_size(height, width), tile_starts),
-                *(p.first_channel, int(p.first_channel == 0)),
-                *(image, nearest_depth, weight_sum, grad_image, planes),
-            )
-            kernels.sum_chunks(
-                *(records, source, x.varyings),
-                *(x.sigma, x.gamma, x.face_sources, x.face_maps, x.maps),
-                *self._numbers(),
-                *(boxes, starts, chunk_faces, p.first_source, int(by_texel)),
-                *(planes, winners),
-                source.grad if by_texel else allocate((1, 1, 1, 1), self.dtype),
-                sums,
-            )
             if has_grad(x.face_vertices):
                 add.add_to_vertices(starts, sums, x.face_vertices.grad)
-            corners = source if variant.texture == "vertex" else x.varyings
+            corners = source["colors"] if variant.texture == "vertex" else x.varyings
             if columns and has_grad(corners):
                 first = p.first_source if variant.texture == "vertex" else 0
                 add.add_to_corners(starts, sums, first, corners.grad)
             for array, column in ((x.sigma, SIGMA_COLUMN), (x.gamma, GAMMA_COLUMN)):
                 if has_grad(array):
-                    add.add_to_softness(starts, column, boxes, sums, array.grad)
+                    add.add_to_softness(starts, column, faces.boxes, sums, array.grad)
+
+    def _weigh_pixels(
+        self, p: Pass, faces: Faces, tile_starts: Array, drawn: Drawn, allocate: Allocate
+    ) -> Array:
+        """Work out what all faces need of a pixel."""
+        variant = self._variant(p)
+        num_items, height, width = drawn.image.shape[:3]
+        lanes = variant.block[0] * variant.block[1]
+        planes = allocate((num_items, height + lanes - 1, width), planes_type(variant), clear=False)
+        pixel_kernel(variant)(
+            num_faces=faces.num_faces,
+            tile_size=choose_tile_size(height, width),
+            starts=tile_starts,
+            first_channel=p.first_channel,
+            with_alpha=int(p.first_channel == 0),
+            image=drawn.image,
+            nearest_depth=drawn.nearest_depth,
+            weight_sum=drawn.weight_sum,
+            grad_image=drawn.image.grad,
+            planes=planes,
+        )
+        return planes
 
     @property
     def _has_varyings(self) -> bool:
@@ -281,8 +345,16 @@ class RasterizeOperator:
             for first, channels in channel_passes(self.attribute_channels):
                 yield Pass(self.channels + first, first, channels, attributes=True)
 
-    def _source(self, p: Pass, x: Inputs) -> Array:
-        return x.attributes if p.attributes else x.colors
+    def _source(self, p: Pass, x: Inputs) -> dict[str, Any]:
+        """Say what a pass has its colours from."""
+        return {
+            "colors": x.attributes if p.attributes else x.colors,
+            "first_source": p.first_source,
+            "varyings": x.varyings,
+            "face_sources": x.face_sources,
+            "face_maps": x.face_maps,
+            "maps": x.maps,
+        }
 
     def _variant(self, p: Pass) -> Variant:
         settings = self.settings
@@ -299,15 +371,15 @@ class RasterizeOperator:
             block=GPU_BLOCK if on_gpu() else CPU_BLOCK,
         )
 
-    def _numbers(self) -> tuple[float | int, ...]:
+    def _numbers(self) -> dict[str, float | int]:
         settings = self.settings
-        return (
-            settings.near,
-            settings.far,
-            min(settings.cutoff, LARGEST_EXPONENT[self.dtype]),
-            settings.height,
-            settings.width,
-        )
+        return {
+            "near": settings.near,
+            "far": settings.far,
+            "cutoff": min(settings.cutoff, LARGEST_EXPONENT[self.dtype]),
+            "height": settings.height,
+            "width": settings.width,
+        }
 
 
 def has_grad(array: Array) -> bool:

@@ -126,6 +126,21 @@ def summarize_fragments(face_vertices: Array, settings: RasterizerSettings) -> F
     return FragmentSummary(*apply(operator, _inputs(face_vertices, no_colors, settings)))
 
 
+def count_fragments(face_vertices: Array, settings: RasterizerSettings) -> int:
+    """Count fragments: pairs of a pixel and a face that covers it by more than the cut-off.
+
+    Args:
+        face_vertices: (B, F, 3, 3), as `rasterize` takes them.
+        settings: Size of the image, and how faces become pixels.
+
+    Raises:
+        TypeError: If an array is of the wrong kind or type.
+        ValueError: If a shape doesn't fit.
+    """
+    counts = _to_numpy(summarize_fragments(face_vertices, settings).num_faces)
+    return int(counts.sum(dtype=np.int64))
+
+
 def list_fragments(
     face_vertices: Array,
     face_colors: Array,

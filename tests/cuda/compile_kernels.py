@@ -20,7 +20,6 @@ from taichi.lang.kernel_impl import Kernel
 
 import taichi_softras as sr
 from taichi_softras.arrays.bridge import apply
-from taichi_softras.bench.measuring import count_fragments
 from taichi_softras.cameras.clipping import cut_faces
 from taichi_softras.rasterizer._inputs import Inputs
 from taichi_softras.rasterizer._operator import RasterizeOperator
@@ -254,12 +253,6 @@ def loss_calls(dtype) -> Calls:
     yield "subdivision", subdivide
 
 
-def measure_calls(dtype) -> Calls:
-    """Count fragments."""
-    corners = array(dtype, 1, NUM_FACES, 3, 3)
-    yield "fragments", lambda _: count_fragments(corners, SETTINGS)
-
-
 def inspection_calls(dtype) -> Calls:
     """Tell what pixels are made of."""
     faces = array(dtype, 1, NUM_FACES, 3, 3, grad=False)
@@ -285,7 +278,6 @@ FAMILIES = {
     camera_calls: True,
     clipping_calls: True,
     loss_calls: True,
-    measure_calls: False,
     inspection_calls: False,
     optimizer_calls: False,
     voxel_calls: False,

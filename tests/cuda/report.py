@@ -34,7 +34,7 @@ HOT_KERNELS = (
     "rasterizer.kernels.tiles.fill",
     "rasterizer.kernels.boxes.find_boxes",
     "rasterizer.kernels.tiles.sort",
-    "rasterizer.kernels.face_gradient.sum_chunks",
+    "rasterizer.kernels.chunk_sums.sum_chunks",
     "meshes.kernels.incidence.gather",
     "meshes.kernels.incidence.gather_backward",
     "rasterizer.kernels.draw.forward",

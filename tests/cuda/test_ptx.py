@@ -28,11 +28,11 @@ FORWARD_ONLY = {
     "cameras.kernels.clipping.count_nearer",
     "rasterizer.kernels.chunks.count_chunks",
     "rasterizer.kernels.chunks.list_chunks",
-    "rasterizer.kernels.face_gradient.sum_chunks",
-    "rasterizer.kernels.face_gradient.weigh_pixels",
-    "rasterizer.kernels.face_gradient.add_to_vertices",
-    "rasterizer.kernels.face_gradient.add_to_corners",
-    "rasterizer.kernels.face_gradient.add_to_softness",
+    "rasterizer.kernels.chunk_sums.sum_chunks",
+    "rasterizer.kernels.pixel_planes.weigh_pixels",
+    "rasterizer.kernels.corner_sums.add_to_vertices",
+    "rasterizer.kernels.corner_sums.add_to_corners",
+    "rasterizer.kernels.corner_sums.add_to_softness",
     "rasterizer.kernels.inspection.list_fragments",
     "rasterizer.kernels.inspection.summarize",
     "lights.kernels.shading.find_finite_vertices",
@@ -40,7 +40,6 @@ FORWARD_ONLY = {
     "losses.kernels.sums.add_parts",
     "losses.kernels.sums.add_scaled",
     "losses.kernels.sums.spread_scaled",
-    "rasterizer.kernels.fragment_count.count_fragments",
     "meshes.kernels.normals.add_normals",
     "meshes.kernels.normals.add_normals_backward",
     "meshes.kernels.incidence.count_corners",
@@ -59,8 +58,8 @@ FORWARD_ONLY = {
 """Kernels that are never differentiated."""
 
 GRADIENT_ONLY = {
-    "rasterizer.kernels.draw.surrogate",
-    "rasterizer.kernels.draw.background_surrogate",
+    "rasterizer.kernels.surrogate.surrogate",
+    "rasterizer.kernels.surrogate.background_surrogate",
 }
 """Kernels that are only ever differentiated."""
 
@@ -68,7 +67,7 @@ MOST_REGISTERS = {
     "rasterizer.kernels.tiles.fill": 64,
     "rasterizer.kernels.boxes.find_boxes": 64,
     "rasterizer.kernels.tiles.sort": 64,
-    "rasterizer.kernels.face_gradient.sum_chunks": 128,
+    "rasterizer.kernels.chunk_sums.sum_chunks": 128,
     "meshes.kernels.incidence.gather": 64,
     "meshes.kernels.incidence.gather_backward": 64,
     "rasterizer.kernels.draw.forward": 128,
@@ -76,7 +75,7 @@ MOST_REGISTERS = {
 """Registers a thread that the hot kernels may need in float32. With 128, 16 warps fit a core."""
 
 MORE_REGISTERS = {
-    ("rasterizer.kernels.face_gradient.sum_chunks", "3 channels, uv texture"): 181,
+    ("rasterizer.kernels.chunk_sums.sum_chunks", "3 channels, uv texture"): 168,
 }
 """Uses that need more, for now: to be lowered, never raised."""
 

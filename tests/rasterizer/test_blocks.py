@@ -14,8 +14,7 @@ from taichi_softras.arrays.runtime import LAUNCH_LOCK, ensure_running
 from taichi_softras.bench.machine import processor_has
 from taichi_softras.rasterizer.families import COVERAGES
 from taichi_softras.rasterizer.kernels.blocks import LARGEST_EXPONENT, block_at, exp, num_blocks
-from taichi_softras.rasterizer.kernels.chunks import CHUNK_PIXELS
-from taichi_softras.rasterizer.kernels.face_gradient import pixel_of
+from taichi_softras.rasterizer.kernels.chunks import CHUNK_PIXELS, pixel_of
 
 DTYPES = {"float32": ti.f32, "float64": ti.f64}
 NUMPY = {ti.f32: np.float32, ti.f64: np.float64}
@@ -122,7 +121,8 @@ def test_blocks_hold_every_pixel_once(height, width, tile_size, block):
 @ti.kernel
 def locate_pixels(num_cols: ti.i32, places: ti.types.ndarray(dtype=ti.i32, ndim=2)):
     for i in range(places.shape[0]):
-        row, col = pixel_of(i, 5, 7, num_cols)
+        chunk = ti.Struct(first_row=5, first_col=7, num_cols=num_cols)
+        row, col = pixel_of(chunk, i)
         places[i, 0] = row
         places[i, 1] = col
 

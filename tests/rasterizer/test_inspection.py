@@ -10,6 +10,7 @@ from scenes import KINDS, random_colors, random_faces, to_taichi
 
 import taichi_softras as sr
 from taichi_softras import reference
+from taichi_softras.rasterizer.inspection import count_fragments
 
 SETTINGS = sr.RasterizerSettings(height=10, width=13, near=1.0, far=10.0, sigma=1e-2, gamma=5e-2)
 BACKGROUND = (0.1, 0.6, 0.3)
@@ -91,6 +92,26 @@ def test_taichi_and_pytorch_agree(dtype, rng):
     np.testing.assert_allclose(found.weight, wanted.weight, atol=tolerance)
     covered = sr.face_coverage(ours, 2, SETTINGS).to_numpy()
     np.testing.assert_allclose(covered, sr.face_coverage(faces, 2, SETTINGS), atol=tolerance)
+
+
+COUNTED = [
+    {},
+    {"orthographic": True},
+    {"cull": "back"},
+    {"coverage": "barycentric"},
+    {"coverage": "hard"},
+    {"near": 4.0, "far": 7.0},
+]
+
+
+@pytest.mark.parametrize("options", COUNTED, ids=str)
+def test_counted_fragments_are_those_that_are_drawn(options, rng):
+    """Those that any coverage is left of in the image of each face alone."""
+    faces = random_faces("tilted", rng, 2)
+    settings = dataclasses.replace(SETTINGS, **options)
+    drawn = [sr.rasterize_silhouette(faces[:, f : f + 1].contiguous(), settings) for f in range(6)]
+    expected = int((torch.stack(drawn) > 0).sum())
+    assert count_fragments(faces, settings) == expected > 0
 
 
 def test_face_coverage_is_the_faces_own(rng):

@@ -1,4 +1,4 @@
-"""The background's part of the gradient by hand: the adjoint of `rasterize.background_surrogate`.
+"""The background's part of the gradient by hand: the adjoint of `surrogate.background_surrogate`.
 
 Many pixels show one number of the background, of gamma and of eps. They are added up row by row,
 and then the rows in order: the same bits whatever the threads do.
@@ -10,7 +10,13 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import item_of
-from taichi_softras.rasterizer.kernels.draw import NO_FACE, background_at, depth_rate, depth_weight
+from taichi_softras.rasterizer.kernels.colors import background_at
+from taichi_softras.rasterizer.kernels.softmax import (
+    NO_FACE,
+    background_depth,
+    depth_rate,
+    depth_weight,
+)
 from taichi_softras.rasterizer.kernels.variant import Variant
 
 EPS_COLUMN = 0
@@ -61,7 +67,7 @@ def background_kernels(variant: Variant) -> SimpleNamespace:
         near: dtype,
         far: dtype,
         first_channel: ti.i32,
-        image: array4,  # as `rasterize.forward` drew it, in
+        image: array4,  # as `draw.forward` drew it, in
         nearest_depth: array3,  # likewise
         weight_sum: array3,  # likewise
         winners: ti.types.ndarray(dtype=ti.i32, ndim=3),  # likewise
@@ -71,7 +77,7 @@ def background_kernels(variant: Variant) -> SimpleNamespace:
         """Add up the gradients of every row of pixels."""
         for b, row in ti.ndrange(image.shape[0], image.shape[1]):
             rate = depth_rate(item_of(gamma, b), near, far, dtype)
-            depth = far - item_of(eps, b) * (far - near)
+            depth = background_depth(item_of(eps, b), near, far)
             by_eps = dtype(0.0)
             by_log_gamma = dtype(0.0)
             by_color = ti.Vector([dtype(0.0)] * channels)
@@ -101,7 +107,7 @@ def background_kernels(variant: Variant) -> SimpleNamespace:
         near: dtype,
         far: dtype,
         first_channel: ti.i32,
-        nearest_depth: array3,  # as `rasterize.forward` drew it, in
+        nearest_depth: array3,  # as `draw.forward` drew it, in
         weight_sum: array3,  # likewise
         winners: ti.types.ndarray(dtype=ti.i32, ndim=3),  # likewise
         grad_image: array4,  # derivative of the loss by the image, in
@@ -121,7 +127,7 @@ def background_kernels(variant: Variant) -> SimpleNamespace:
             by_color = ti.Vector([dtype(0.0)] * channels)
             for b in range(first_item, last_item):
                 rate = depth_rate(item_of(gamma, b), near, far, dtype)
-                depth = far - item_of(eps, b) * (far - near)
+                depth = background_depth(item_of(eps, b), near, far)
                 for row in range(first_row, last_row):
                     if grad.shape[2] == 1:
                         for c in ti.static(range(channels)):

@@ -1,20 +1,22 @@
-"""Which pixels a face can reach, and the record of what it is."""
+"""Which pixels a face can reach."""
 
 import functools
-from typing import Any
 
 import taichi as ti
 
-from taichi_softras.arrays.kernels.arithmetic import inverse, is_finite, item_of
+from taichi_softras.arrays.kernels.arithmetic import is_finite, item_of
 from taichi_softras.cameras.kernels.projection import SMALLEST_DEPTH
+from taichi_softras.rasterizer.kernels.face_record import (
+    SHOWN,
+    SOLID,
+    describe_face,
+    record_type,
+    store_face,
+)
 from taichi_softras.rasterizer.kernels.plane_geometry import (
     LARGEST_COORDINATE,
-    inverse_lengths_sq,
-    is_solid,
-    is_turned,
     isotropic_scale,
     load_corners,
-    weight_slopes,
 )
 from taichi_softras.rasterizer.kernels.variant import Variant
 
@@ -37,63 +39,11 @@ def last_pixel(x, size, dtype: ti.template()):
     return ti.cast(ti.math.clamp(ti.floor(pixel_position(x, size, dtype)), -1, size - 1), ti.i32)
 
 
-RECORD_SIZE = 17
-"""Numbers of a face: corners, depth terms, slopes, 1/lengths, and flags."""
-
 LARGEST_NUMBER = 2.0**126
 """Number at a face's corner, a colour or the like, beyond which it counts as infinite."""
 
-SOLID, SHOWN, WITHIN = 1, 2, 4
-"""Flags of a face: it has an area; it is seen in colours; all of it is between near and far."""
-
 BOX_TYPE = ti.types.vector(5, ti.i32)
 """A face's box of pixels: first row, first column, rows, columns; and its item."""
-
-
-@ti.func
-def depth_term(depth, orthographic: ti.template(), dtype: ti.template()):
-    """What is interpolated to get depths: one over the depth, or itself where rays are parallel."""
-    if ti.static(orthographic):
-        return depth
-    else:
-        return inverse(depth, dtype)
-
-
-def record_type(dtype: Any) -> Any:
-    """Make the type of a face's record."""
-    return ti.types.vector(RECORD_SIZE, dtype)
-
-
-@ti.func
-def make_record(corners, depths, flags, orthographic: ti.template(), dtype: ti.template()):
-    """Work out what is asked of a face in every pixel."""
-    slopes = weight_slopes(corners, dtype)
-    lengths = inverse_lengths_sq(corners, dtype)
-    record = ti.Vector([ti.cast(0, dtype)] * RECORD_SIZE)
-    for k, c in ti.static(ti.ndrange(3, 2)):
-        record[2 * k + c] = corners[k, c]
-    for k in ti.static(range(3)):
-        record[6 + k] = depth_term(depths[k], orthographic, dtype)
-        record[13 + k] = lengths[k]
-    for k, c in ti.static(ti.ndrange(2, 2)):
-        record[9 + 2 * k + c] = slopes[k, c]
-    record[16] = ti.cast(flags, dtype)
-    return record
-
-
-@ti.func
-def load_record(records: ti.template(), b, f):
-    """Read what `make_record` made.
-
-    Returns:
-        Corners, `depth_term` of each, `weight_slopes`, `inverse_lengths_sq`, and flags.
-    """
-    record = records[b, f]
-    corners = ti.Matrix([[record[2 * k + c] for c in range(2)] for k in range(3)])
-    depth_terms = ti.Vector([record[6 + k] for k in range(3)])
-    slopes = ti.Matrix([[record[9 + 2 * k + c] for c in range(2)] for k in range(2)])
-    inverse_lengths = ti.Vector([record[13 + k] for k in range(3)])
-    return corners, depth_terms, slopes, inverse_lengths, ti.cast(record[16], ti.i32)
 
 
 @ti.func
@@ -167,8 +117,8 @@ def box_kernel(variant: Variant):
             if drawn:
                 scale = isotropic_scale(height, width, dtype)
                 corners, depths = load_corners(face_vertices, b, f, scale)
-                solid = is_solid(corners, dtype)
-                turned = is_turned(corners, cull)
+                face = describe_face(corners, depths, cull, near, far, variant.orthographic, dtype)
+                turned = (face.flags & SHOWN) == 0
                 drawn = (
                     depths.min() > ti.cast(SMALLEST_DEPTH, dtype)
                     and depths.max() >= near
@@ -176,15 +126,9 @@ def box_kernel(variant: Variant):
                     and not (turned and cull_alpha != 0)
                 )
                 if ti.static(coverage.needs_area):
-                    drawn = drawn and solid
+                    drawn = drawn and (face.flags & SOLID) != 0
                 if drawn:
-                    within = depths.min() >= near and depths.max() <= far
-                    flags = (
-                        ti.select(solid, SOLID, 0)
-                        + ti.select(turned, 0, SHOWN)
-                        + ti.select(within, WITHIN, 0)
-                    )
-                    records[b, f] = make_record(corners, depths, flags, variant.orthographic, dtype)
+                    store_face(records, b, f, face, dtype)
                     radius = coverage.reach(corners, item_of(sigma, item) * cutoff)
                     xs = ti.Vector([corners[0, 0], corners[1, 0], corners[2, 0]])
                     ys = ti.Vector([corners[0, 1], corners[1, 1], corners[2, 1]])

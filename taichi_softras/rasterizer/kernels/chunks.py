@@ -41,6 +41,16 @@ def last_row_of(boxes: ti.template(), b, f, first_row):
     return ti.min(first_row + rows, boxes[b, f][0] + boxes[b, f][2])
 
 
+@ti.func
+def pixel_of(chunk: ti.template(), i):
+    """Locate one of a chunk's pixels, counted row by row: its row and column."""
+    # In float32, as there is no division of vectors of integers; exact for the pixels of a chunk.
+    whole_rows = ti.cast(
+        (ti.cast(i, ti.f32) + ti.cast(0.5, ti.f32)) / ti.cast(chunk.num_cols, ti.f32), ti.i32
+    )
+    return chunk.first_row + whole_rows, chunk.first_col + i - whole_rows * chunk.num_cols
+
+
 @functools.cache
 def chunk_kernels() -> SimpleNamespace:
     """Build the kernels that cut faces into chunks."""

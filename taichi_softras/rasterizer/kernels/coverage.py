@@ -1,7 +1,7 @@
 """Coverage of a pixel by a face: the family's members that the package brings.
 
 ``s`` is the signed distance, ``x = s / sigma``. See `families.Coverage`, and the docstring of
-`geometry` for how these keep the precision of their arguments.
+`arrays.kernels.arithmetic` for how these keep the precision of their arguments.
 
 Source:
     Liu et al., "Soft Rasterizer: A Differentiable Renderer for Image-based 3D Reasoning",
@@ -15,7 +15,7 @@ import taichi as ti
 from taichi_softras.arrays.kernels.arithmetic import inverse, lesser
 from taichi_softras.rasterizer.families import Coverage, register
 from taichi_softras.rasterizer.kernels.blocks import exp
-from taichi_softras.rasterizer.kernels.plane_geometry import corner_of, signed_distance_sq
+from taichi_softras.rasterizer.kernels.plane_geometry import corner_of, nearest_edge
 
 
 @ti.func
@@ -48,8 +48,13 @@ def logistic_rates(cover, uncovered):
 
 @ti.func
 def edge_distance(point, w, corners, inverse_lengths, inside):
-    """Squared distance to the border, negative outside: `geometry.signed_distance_sq`."""
-    return signed_distance_sq(point, corners, inverse_lengths, inside)
+    """Squared distance to the border, negative outside.
+
+    Source:
+        SoftRas, section 3.1: the sign times ``d^2(i, j)``.
+    """
+    distance_sq, _offset, _weights = nearest_edge(point, corners, inverse_lengths)
+    return ti.select(inside, distance_sq, -distance_sq)
 
 
 @ti.func

@@ -10,27 +10,15 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse, item_of
-from taichi_softras.rasterizer.kernels.boxes import (
-    BOX_TYPE,
-    SHOWN,
-    SOLID,
-    WITHIN,
-    load_record,
-    record_type,
-)
-from taichi_softras.rasterizer.kernels.draw import (
+from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
+from taichi_softras.rasterizer.kernels.face_record import SHOWN, load_face, record_type
+from taichi_softras.rasterizer.kernels.fragment import fragment_funcs
+from taichi_softras.rasterizer.kernels.plane_geometry import pixel_center
+from taichi_softras.rasterizer.kernels.softmax import (
     NO_FACE,
+    background_depth,
     depth_rate,
     depth_weight,
-    fragment_depth,
-    fragment_funcs,
-)
-from taichi_softras.rasterizer.kernels.plane_geometry import (
-    barycentric,
-    clip_barycentric,
-    corner_of,
-    is_positive,
-    pixel_center,
 )
 from taichi_softras.rasterizer.kernels.textures import varying_at
 from taichi_softras.rasterizer.kernels.tiles import FACE_SHIFT, reaches_block
@@ -53,32 +41,32 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
     integers3 = ti.types.ndarray(dtype=ti.i32, ndim=3)
 
     @ti.func
-    def look_at(records: ti.template(), b, f, point, inverse_sigma, near, far, cutoff):
+    def look_at(
+        records: ti.template(), b, f, point: ti.template(), inverse_sigma, near, far, cutoff
+    ):
         """Look at a face from a pixel.
 
         Returns:
             Its coverage, 0 if it is skipped; the part of that which counts in colours; its depth;
             and the weights of its corners in its colour.
         """
-        corners, depth_terms, slopes, lengths, flags = load_record(records, b, f)
-        w = barycentric(point - corner_of(corners, 0), slopes)
-        inside = ((flags & SOLID) != 0) & is_positive(w)
-        x = coverage.signed_distance(point, w, corners, lengths, inside) * inverse_sigma
-        clipped, _scale = clip_barycentric(w, dtype)
-        depth = fragment_depth(clipped, depth_terms, variant.orthographic, dtype)
+        face = load_face(records, b, f)
+        here = fragment.fragment_at(face, point, near, far)
+        x = here.s * inverse_sigma
         cover = dtype(0.0)
         visible = dtype(0.0)
-        if x > -cutoff and ((flags & WITHIN) != 0 or (near <= depth and depth <= far)):
+        if x > -cutoff and here.in_range:
             cover, _uncovered = coverage.cover(x, dtype)
-            if (flags & SHOWN) != 0:
+            if (face.flags & SHOWN) != 0:
                 visible = cover
                 if ti.static(is_hard):
-                    visible = ti.select(inside, dtype(1.0), dtype(0.0))
-        return cover, visible, depth, fragment.weights_of(clipped, depth_terms, depth)
+                    visible = ti.select(here.inside, dtype(1.0), dtype(0.0))
+        weights = fragment.weights_of(here.place, face.depth_terms, here.depth)
+        return cover, visible, here.depth, weights
 
     @ti.kernel
     def summarize(
-        records: records_type,  # (B, F), as `binning` made them, in
+        records: records_type,  # (B, F), as `find_boxes` made them, in
         sigma: array1,  # (B or 1,), in
         gamma: array1,  # (B or 1,), in
         eps: array1,  # (B or 1,), in
@@ -103,11 +91,11 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
             tile = (b * tile_rows + row // tile_size) * tile_cols + col // tile_size
             inverse_sigma = inverse(item_of(sigma, b), dtype)
             rate = depth_rate(item_of(gamma, b), near, far, dtype)
-            background_depth = far - item_of(eps, b) * (far - near)
+            behind = background_depth(item_of(eps, b), near, far)
             count = 0
             front = NO_FACE
             front_visible = dtype(0.0)
-            front_depth = background_depth
+            front_depth = behind
             for k in range(starts[tile], starts[tile + 1]):
                 if reaches_block(entries[k], row % tile_size, col % tile_size, 1, 1):
                     f = ti.cast(entries[k] >> FACE_SHIFT, ti.i32)
@@ -127,8 +115,8 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
                     front_weight = dtype(1.0)
                     background_weight = dtype(0.0)
             else:
-                nearest = ti.min(front_depth, background_depth)
-                background_weight = depth_weight(background_depth, nearest, rate)
+                nearest = ti.min(front_depth, behind)
+                background_weight = depth_weight(behind, nearest, rate)
                 total = background_weight
                 for k in range(starts[tile], starts[tile + 1]):
                     if reaches_block(entries[k], row % tile_size, col % tile_size, 1, 1):
@@ -147,7 +135,7 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
 
     @ti.kernel
     def list_fragments(
-        records: records_type,  # (B, F), as `binning` made them, in
+        records: records_type,  # (B, F), as `find_boxes` made them, in
         boxes: boxes_type,  # (B, F), in
         face_colors: ti.types.ndarray(dtype=dtype, ndim=4),  # (B or 1, F, 3, C), in
         sigma: array1,  # (B or 1,), in
@@ -170,7 +158,7 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
     ):
         """Write down every face's part in one pixel; coverage 0 for a face that has none."""
         for _ in range(1):
-            depths[records.shape[1]] = far - item_of(eps, b) * (far - near)
+            depths[records.shape[1]] = background_depth(item_of(eps, b), near, far)
             weights[records.shape[1]] = 1
             nearest[0] = depths[records.shape[1]]
             winner[0] = records.shape[1]

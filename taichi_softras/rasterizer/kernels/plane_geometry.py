@@ -162,40 +162,44 @@ def nearest_on_edge(offset, edge, inverse_length_sq):
 
 
 @ti.func
-def edge_distance_sq(point, start, end, inverse_length_sq):
-    """Squared distance from ``point`` to the segment from ``start`` to ``end``."""
-    offset = point - start
-    edge = end - start
-    return (offset - nearest_on_edge(offset, edge, inverse_length_sq) * edge).norm_sqr()
-
-
-@ti.func
 def is_solid(corners, dtype: ti.template()):
     """Tell whether a face has an area: one that has not is all border, and has no inside."""
     return ti.abs(double_area(corners)) > ti.cast(SMALLEST_AREA, dtype)
 
 
 @ti.func
-def signed_distance_sq(point, corners, inverse_lengths, inside):
-    """Squared distance from ``point`` to the border of a face, negative outside it.
+def nearest_edge(point: ti.template(), corners: ti.template(), inverse_lengths: ti.template()):
+    """Find the point of a face's border nearest to ``point``.
 
     Args:
         point: Where, in isotropic NDC.
         corners: The face, in isotropic NDC.
         inverse_lengths: `inverse_lengths_sq` of the face.
-        inside: Whether the point is inside: the face `is_solid`, and all weights are above 0.
 
-    Source:
-        SoftRas, section 3.1: the sign times ``d^2(i, j)``.
+    Returns:
+        The squared distance from it; ``point`` relative to it; and its weights of the three
+        corners, one of which is 0.
     """
     a = corner_of(corners, 0)
     b = corner_of(corners, 1)
     c = corner_of(corners, 2)
-    distance_sq = lesser(
-        edge_distance_sq(point, a, b, inverse_lengths[0]),
-        lesser(
-            edge_distance_sq(point, b, c, inverse_lengths[1]),
-            edge_distance_sq(point, c, a, inverse_lengths[2]),
-        ),
+    t_ab = nearest_on_edge(point - a, b - a, inverse_lengths[0])
+    t_bc = nearest_on_edge(point - b, c - b, inverse_lengths[1])
+    t_ca = nearest_on_edge(point - c, a - c, inverse_lengths[2])
+    to_ab = point - a - t_ab * (b - a)
+    to_bc = point - b - t_bc * (c - b)
+    to_ca = point - c - t_ca * (a - c)
+    distance_ab = to_ab.norm_sqr()
+    distance_bc = to_bc.norm_sqr()
+    distance_ca = to_ca.norm_sqr()
+    zero = 0 * t_ab
+    # Selected, not branched: which edge is nearest is hard to predict.
+    nearer = distance_bc < distance_ab
+    offset = ti.select(nearer, to_bc, to_ab)
+    weights = ti.select(
+        nearer, ti.Vector([zero, 1 - t_bc, t_bc]), ti.Vector([1 - t_ab, t_ab, zero])
     )
-    return ti.select(inside, distance_sq, -distance_sq)
+    nearest = distance_ca < lesser(distance_ab, distance_bc)
+    offset = ti.select(nearest, to_ca, offset)
+    weights = ti.select(nearest, ti.Vector([t_ca, zero, 1 - t_ca]), weights)
+    return lesser(distance_ab, lesser(distance_bc, distance_ca)), offset, weights

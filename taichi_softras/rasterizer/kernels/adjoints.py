@@ -1,0 +1,131 @@
+"""Derivatives of the steps from a face to its colour at a pixel: `docs/gradient.md` derives them.
+
+A name such as ``by_depth`` is the derivative of the loss by the depth. By barycentric coordinates
+it is taken by the second and third, the first being one minus those.
+"""
+
+import functools
+from typing import Any
+
+import taichi as ti
+
+from taichi_softras.arrays.kernels.arithmetic import inverse, lesser
+from taichi_softras.rasterizer.kernels.plane_geometry import divisible_area
+from taichi_softras.rasterizer.kernels.variant import Variant
+
+
+@ti.func
+def through_clip(
+    by_clipped: ti.template(), clipped: ti.template(), scale: ti.template(), w: ti.template()
+):
+    """Derivatives by the second and third barycentric coordinate.
+
+    Args:
+        by_clipped: Derivatives by the clipped, renormalised coordinates.
+        clipped: Those coordinates.
+        scale: By what they were multiplied after they were clipped.
+        w: The coordinates before clipping.
+    """
+    by_w = (by_clipped - by_clipped.dot(clipped)) * scale
+    for k in ti.static(range(3)):
+        if w[k] < 0 or w[k] > 1:
+            by_w[k] = 0
+    return ti.Vector([by_w[1] - by_w[0], by_w[2] - by_w[0]])
+
+
+@ti.func
+def through_smallest(slope, w: ti.template()):
+    """Derivatives by the second and third barycentric coordinate of ``slope w_k |w_k| / 2``.
+
+    ``w_k`` is the smallest of the coordinates.
+    """
+    by_w = ti.Vector([0 * slope, 0 * slope, 0 * slope])
+    smallest = lesser(w[0], lesser(w[1], w[2]))
+    left = slope * ti.abs(smallest)
+    for k in ti.static(range(3)):
+        by_w[k] = ti.select(w[k] == smallest, left, 0 * slope)
+        left = ti.select(w[k] == smallest, 0 * slope, left)  # only the first of two that are equal
+    return ti.Vector([by_w[1] - by_w[0], by_w[2] - by_w[0]])
+
+
+@ti.func
+def through_bilinear(by_taps, t, height, width):
+    """Derivatives by the texture coordinates u and v, from those by `bilinear_weights`."""
+    by_x = (by_taps[1] - by_taps[0]) * (1 - t[1]) + (by_taps[3] - by_taps[2]) * t[1]
+    by_y = (by_taps[2] - by_taps[0]) * (1 - t[0]) + (by_taps[3] - by_taps[1]) * t[0]
+    return ti.Vector([by_x * width, -by_y * height])
+
+
+@ti.func
+def through_barycentric(
+    by_w: ti.template(),
+    by_w_start: ti.template(),
+    by_log_area: ti.template(),
+    face: ti.template(),
+    is_solid,
+    dtype: ti.template(),
+):
+    """Derivatives by a face's corners in the plane, one a row, of sums over pixels.
+
+    Args:
+        by_w: Derivatives by the second and third barycentric coordinate, summed.
+        by_w_start: Those times the pixel's position relative to the first corner, summed.
+        by_log_area: Derivative by the logarithm of the area.
+        face: As `describe_face` made it.
+        is_solid: Whether the area is not replaced by the smallest.
+        dtype: Precision.
+    """
+    inverse_area = inverse(divisible_area(face.corners, dtype), dtype)
+    slope1 = ti.Vector([face.slopes[0, 0], face.slopes[0, 1]])
+    slope2 = ti.Vector([face.slopes[1, 0], face.slopes[1, 1]])
+    by_start = by_w[0] * slope1 + by_w[1] * slope2
+    by_ab = ti.Vector([by_w_start[1, 1], -by_w_start[1, 0]]) * inverse_area
+    by_ac = ti.Vector([-by_w_start[0, 1], by_w_start[0, 0]]) * inverse_area
+    if is_solid:
+        by_ab += by_log_area * slope1
+        by_ac += by_log_area * slope2
+    by_a = -(by_start + by_ab + by_ac)
+    return ti.Matrix.rows([by_a, by_ab, by_ac])
+
+
+@functools.cache
+def interpolation_adjoint(variant: Variant) -> Any:
+    """Build the function that differentiates depths and weights, for one variant."""
+    dtype = variant.dtype
+
+    @ti.func
+    def through_interpolation(
+        by_weights: ti.template(),
+        by_depth: ti.template(),
+        place: ti.template(),
+        depth_terms: ti.template(),
+        depth: ti.template(),
+    ):
+        """Derivatives by the corners' depths, and by the barycentric coordinates of what is seen.
+
+        Args:
+            by_weights: Derivatives by the corners' weights in the colour.
+            by_depth: Derivative by the fragment's depth, other than through those weights.
+            place: The coordinates.
+            depth_terms: One over the corners' depths; or those depths, where rays are parallel.
+            depth: The fragment's depth.
+        """
+        by_depths = ti.Vector([dtype(0.0)] * 3)
+        by_place = by_weights
+        if ti.static(variant.orthographic):
+            by_depths = by_depth * place
+            by_place = by_weights + by_depth * depth_terms
+        else:
+            by_any_depth = by_depth
+            if ti.static(variant.perspective_correct):
+                # weights = place * depth_terms * depth
+                by_own_weight = by_weights * place * depth_terms
+                by_any_depth += by_own_weight.sum()
+                by_place = by_weights * depth_terms * depth
+                by_depths -= by_own_weight * depth_terms * depth
+            by_mean = by_any_depth * depth * depth * depth_terms
+            by_depths += by_mean * place * depth_terms
+            by_place -= by_mean
+        return by_depths, by_place
+
+    return through_interpolation

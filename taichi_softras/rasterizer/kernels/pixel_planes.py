@@ -1,0 +1,96 @@
+"""What all faces need of a pixel for their gradients, worked out once a pixel."""
+
+import functools
+from typing import Any
+
+import taichi as ti
+
+from taichi_softras.arrays.kernels.arithmetic import inverse
+from taichi_softras.rasterizer.kernels.blocks import block_at, num_blocks
+from taichi_softras.rasterizer.kernels.colors import alpha_at
+from taichi_softras.rasterizer.kernels.variant import Variant
+
+ALPHA_PLANE, NEAREST_PLANE, MEAN_PLANE = range(3)
+"""Planes of what faces need of a pixel. The first is the derivative of the loss by the sum that
+alpha is a function of. The others: the nearest depth, if colours are weighed by it; and with g the
+derivative of the loss by the colour, over the sum of the weights, g times the colour. Then come
+planes of g, one a channel."""
+
+
+def first_color_plane(variant: Variant) -> int:
+    """The first plane of derivatives by colours."""
+    return 1 if variant.color == "hard" else 3
+
+
+def num_planes(variant: Variant) -> int:
+    """How many planes there are."""
+    return first_color_plane(variant) + variant.channels if variant.channels else 1
+
+
+def planes_type(variant: Variant) -> Any:
+    """Make the type of a pixel's planes."""
+    return ti.types.vector(num_planes(variant), variant.dtype)
+
+
+@functools.cache
+def pixel_kernel(variant: Variant) -> Any:
+    """Build the kernel that works planes out, for one variant."""
+    dtype = variant.dtype
+    channels = variant.channels
+    opacity = variant.alpha
+    is_hard = variant.color == "hard"
+    color_plane = first_color_plane(variant)
+    num_pixel_planes = num_planes(variant)
+    block_cols = variant.block[1]
+    lanes = variant.block[0] * block_cols
+    array3 = ti.types.ndarray(dtype=dtype, ndim=3, needs_grad=False)
+    image_type = ti.types.ndarray(dtype=dtype, ndim=4 if channels else 3, needs_grad=False)
+    integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
+
+    @ti.kernel
+    def weigh_pixels(
+        num_faces: integers,  # (B,) faces of each item, in
+        tile_size: ti.i32,
+        starts: integers,  # (B * tile_rows * tile_cols + 1,), where tiles' lists start, in
+        first_channel: ti.i32,  # of the image
+        with_alpha: ti.i32,  # whether to add the part that comes by way of alpha
+        image: image_type,  # as `draw.forward` drew it, in
+        nearest_depth: array3,  # likewise
+        weight_sum: array3,  # likewise
+        grad_image: image_type,  # derivative of the loss by the image, in
+        planes: ti.types.ndarray(dtype=planes_type(variant), ndim=3, needs_grad=False),  # out
+    ):
+        """Work out what all faces need of a pixel, of those in tiles that any face touches.
+
+        The planes are (B, H + lanes - 1, W), more rows than the image: the last block of a face may
+        go beyond it.
+        """
+        height = grad_image.shape[1]
+        width = grad_image.shape[2]
+        for i in range(num_blocks(num_faces.shape[0], height, width, tile_size, variant.block)):
+            tile, b, top, left = block_at(i, height, width, tile_size, variant.block)
+            if starts[tile] == starts[tile + 1]:
+                continue
+            for lane in range(lanes):
+                row = top + lane // block_cols
+                col = left + lane % block_cols
+                if row >= height or col >= width:
+                    continue
+                pixel = ti.Vector([dtype(0.0)] * num_pixel_planes)
+                if with_alpha:
+                    pixel[ALPHA_PLANE] = alpha_at(grad_image, b, row, col) * opacity.slope(
+                        alpha_at(image, b, row, col), ti.cast(num_faces[b], dtype)
+                    )
+                if ti.static(channels > 0):
+                    share = dtype(1.0)
+                    if ti.static(not is_hard):
+                        share = inverse(weight_sum[b, row, col], dtype)
+                        pixel[NEAREST_PLANE] = nearest_depth[b, row, col]
+                    for c in ti.static(range(channels)):
+                        grad = share * grad_image[b, row, col, first_channel + c]
+                        pixel[color_plane + c] = grad
+                        if ti.static(not is_hard):
+                            pixel[MEAN_PLANE] += grad * image[b, row, col, first_channel + c]
+                planes[b, row, col] = pixel
+
+    return weigh_pixels
