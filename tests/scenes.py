@@ -92,3 +92,14 @@ def to_taichi(tensor: Tensor, *, needs_grad: bool = False) -> ti.Ndarray:
 
 def to_numpy(array) -> np.ndarray:
     return array.to_numpy() if isinstance(array, ti.Ndarray) else array.detach().numpy()
+
+
+def uniform(rng: torch.Generator, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+    """Uniformly distributed numbers of float64."""
+    return low + (high - low) * torch.rand(*shape, generator=rng, dtype=torch.float64)
+
+
+def random_image(rng: torch.Generator, channels: int = 3) -> sr.UVTexture:
+    """Two images of 4 x 5 texels, on six faces, that are also seen beyond their borders."""
+    uvs = uniform(rng, 1, 6, 3, 2, low=-0.5, high=1.5)
+    return sr.UVTexture(uvs, uniform(rng, 2, 4, 5, channels))

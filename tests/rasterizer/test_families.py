@@ -140,8 +140,10 @@ def assert_hand_equals_autodiff(options, channels, rng):
         weights = torch.randn(2 * 16 * 20 * 4, generator=rng, dtype=torch.float64)
         found = gradients_of(inputs, options, channels, weights, autodiff=False)
         expected = gradients_of(inputs, options, channels, weights, autodiff=True)
+        # A gradient of sigma or the like is a sum of terms as large as others', which may cancel.
+        largest = max(1, *(float(x.abs().max()) for x in expected.values()))
         for name, gradient in found.items():
-            atol = 1e-11 * float(expected[name].abs().max()) + 1e-13
+            atol = 1e-11 * float(expected[name].abs().max()) + 1e-13 * largest
             assert_same(gradient, expected[name], atol=atol)
 
 

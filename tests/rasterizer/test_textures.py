@@ -6,6 +6,7 @@ import pytest
 import scenes
 import taichi as ti
 import torch
+from scenes import random_image, uniform
 
 import taichi_softras as sr
 from taichi_softras import reference
@@ -30,10 +31,6 @@ def assert_same(actual, expected, atol=1e-12):
     torch.testing.assert_close(actual, expected, rtol=0, atol=atol)
 
 
-def uniform(rng, *shape, low=0.0, high=1.0):
-    return low + (high - low) * torch.rand(*shape, generator=rng, dtype=torch.float64)
-
-
 def random_surface(rng, resolution=3, num_items=1, channels=3):
     return sr.SurfaceTexture(uniform(rng, num_items, 6, resolution**2, channels))
 
@@ -43,12 +40,6 @@ def random_maps(rng, num_items=1, channels=3):
     uvs = uniform(rng, num_items, 6, 3, 2, low=-1.7, high=2.4)
     texels = uniform(rng, num_items, 1, 23, channels)
     return sr.UVTexture(uvs, texels, MAPS, FACE_MAPS)
-
-
-def random_image(rng, channels=3):
-    return sr.UVTexture(
-        uniform(rng, 1, 6, 3, 2, low=-0.5, high=1.5), uniform(rng, 2, 4, 5, channels)
-    )
 
 
 TEXTURES = {"surface": random_surface, "maps": random_maps, "image": random_image}
