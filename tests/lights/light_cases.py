@@ -111,6 +111,4 @@ def shade_faces(kinds, inputs, two_sided=False):
 
 
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-
-
 TWO_SIDED = pytest.mark.parametrize("two_sided", [False, True], ids=["one_sided", "two_sided"])

@@ -25,8 +25,6 @@ def test_light_refuses(option, words):
 
 
 ARRAY = torch.ones(1, 3, dtype=torch.float64)
-
-
 AMBIENT = sr.AmbientLight((1, 1, 1))
 
 
@@ -76,8 +74,6 @@ def test_lights_refuse(make, error, words):
 
 
 POINT = sr.Lighting(lights=(sr.PointLight((1, 1, 1), (0, 9, 0)),))
-
-
 GLOSSY = sr.Lighting(lights=(sr.DirectionalLight((1, 1, 1), (0, 1, 0)),), specular=ARRAY)
 
 

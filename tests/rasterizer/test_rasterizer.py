@@ -1,9 +1,5 @@
-"""Images against the paper, against SoftRas's own numbers, and against cases made by hand."""
+"""Images against the formulas in PyTorch, and against conventions made by hand."""
 
-import json
-from pathlib import Path
-
-import numpy as np
 import pytest
 import scenes
 import torch
@@ -11,8 +7,6 @@ import torch
 import taichi_softras as sr
 from taichi_softras import reference
 
-GOLDEN = Path(__file__).parents[1] / "golden"
-CASES = json.loads((GOLDEN / "index.json").read_text())
 SIZES = [(12, 12), (7, 19), (18, 5)]
 
 
@@ -24,9 +18,6 @@ def settings_of(height, width, **options):
 def assert_same(actual, expected, atol=1e-12):
     # float64 to nearly the last digit: a looser bound would let float32 creep into a kernel.
     torch.testing.assert_close(actual.cpu(), expected, rtol=0, atol=atol)
-
-
-# --- Against the formulas ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("perspective_correct", [True, False], ids=["perspective", "affine"])
@@ -169,79 +160,6 @@ def test_float32_is_close(device, rng):
     torch.testing.assert_close(image.double().cpu(), expected, rtol=0, atol=1e-3)
 
 
-# --- Against SoftRas --------------------------------------------------------------------------
-
-
-def golden_settings(case, *, cull="none"):
-    return sr.RasterizerSettings(
-        height=24,
-        width=24,
-        near=case["near"],
-        far=case["far"],
-        sigma=case["sigma"],
-        gamma=case["gamma"],
-        eps=2 * case["eps"],  # SoftRas's code counts it twice
-        coverage_cutoff=case["dist_eps"],
-        perspective_correct=False,
-        cull=cull,
-    )
-
-
-def draw_golden(case, arrays, dtype):
-    """Draw as SoftRas does, and return its image and the gradients of what was drawn from."""
-    given = torch.tensor(arrays["face_vertices"], dtype=dtype, requires_grad=True)
-    turned = not case["double_sided"]
-    parts = []
-    textures = None
-    if case["compare"] != "alpha":
-        textures = torch.tensor(arrays["face_textures"], dtype=dtype, requires_grad=True)
-        # Its front faces are clockwise, ours are not.
-        order = [2, 1, 0] if turned else [0, 1, 2]
-        settings = golden_settings(case, cull="back" if turned else "none")
-        image = sr.rasterize(
-            given[:, :, order], textures[:, :, order], settings, background=case["background"]
-        )
-        parts.append(image[..., :3])
-    if case["compare"] != "color":
-        parts.append(sr.rasterize_silhouette(given, golden_settings(case))[..., None])
-    return torch.cat(parts, dim=-1).permute(0, 3, 1, 2), given, textures
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_matches_softras(case):
-    arrays = np.load(GOLDEN / f"{case['name']}.npz")
-    image, vertices, textures = draw_golden(case, arrays, torch.float64)
-    assert_same(image, torch.tensor(arrays["image"]), atol=1e-6)
-
-    def assert_close(actual, expected):
-        assert (actual - expected).norm() <= 1e-5 * expected.norm()
-
-    grad_image = torch.tensor(arrays["grad_image"])
-    image.backward(grad_image, retain_graph=True)
-    if textures is not None:
-        assert_close(textures.grad, torch.tensor(arrays["grad_face_textures"]))
-    if case["compare"] == "image":
-        expected = torch.tensor(arrays["grad_face_vertices"])[..., 2]  # its x and y are wrong
-        assert_close(vertices.grad[..., 2], expected)
-    if case["compare"] != "color":
-        alpha_only = grad_image.clone()
-        alpha_only[:, :-1] = 0
-        (grad,) = torch.autograd.grad(image, vertices, alpha_only)
-        expected = torch.tensor(arrays["grad_face_vertices_alpha"])
-        assert_close(grad[..., :2], expected[..., :2])
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_float32_matches_softras_nearly_everywhere(case):
-    arrays = np.load(GOLDEN / f"{case['name']}.npz")
-    image, _, _ = draw_golden(case, arrays, torch.float32)
-    far_off = (image.detach() - torch.tensor(arrays["image"])).abs() > 1e-3
-    assert far_off.any(1).double().mean() <= 1e-3
-
-
-# --- Conventions, by hand ---------------------------------------------------------------------
-
-
 def triangle(*corners, depth=5.0):
     """One face, (1, 1, 3, 3)."""
     return torch.tensor([[[[x, y, depth] for x, y in corners]]], dtype=torch.float64)
@@ -375,9 +293,6 @@ def test_fragments_outside_the_depth_range_are_left_out():
     alpha = sr.rasterize_silhouette(face, settings_of(8, 8, near=1.6, sigma=1e-8))
     assert (alpha[0, :4, :4] == 0).all()
     assert (alpha[0, :4, 5:7] == 1).all()
-
-
-# --- Refusals ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
