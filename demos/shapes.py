@@ -87,6 +87,6 @@ def furniture_model(name: str) -> sr.Mesh | None:
     """
     try:
         with furniture_file(name) as path:
-            return sr.read_mesh(path, textures=True)
+            return sr.read_mesh(path, textures=True, creases=False)
     except FileNotFoundError:
         return None

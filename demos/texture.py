@@ -263,7 +263,7 @@ def write_models(mesh: sr.Mesh, colorings: Sequence[Coloring], folder: Path) -> 
 
 def read_back(path: Path, images: torch.Tensor, eyes: np.ndarray) -> float:
     """Draw a model from its file, and compare with what was drawn before: the worst PSNR."""
-    mesh = sr.read_mesh(path, textures=True).normalized()
+    mesh = sr.read_mesh(path, textures=True, creases=False).normalized()
     stage = Stage(mesh, images.shape[1])
     texture = sr.UVTexture.from_maps(mesh.texture_maps(), stage.vertices)
     return min(compare(stage.show(texture, eyes), images)["whole"])
@@ -327,7 +327,7 @@ def load(path: Path | None) -> tuple[sr.Mesh, str]:
     if path is None:
         cat = furniture_model("scopia/cat")
         return (checkered_sphere(), "checkered sphere") if cat is None else (cat, "cat")
-    mesh = sr.read_mesh(path, textures=True)
+    mesh = sr.read_mesh(path, textures=True, creases=False)
     if all(material.image is None for material in mesh.materials):
         raise ValueError(f"mesh must have an image map, got none in {str(path)!r}")
     return mesh, path.stem

@@ -1,6 +1,7 @@
 """The command line, ``softras``. Works on Taichi alone: PyTorch is never imported."""
 
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,18 @@ def main(arguments: list[str] | None = None) -> int:
         The exit status: 0, or 1 where a file or a setting was refused, with the reason on
         standard error. Wrong usage leaves by ``SystemExit(2)``.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = _print_warning  # type: ignore[assignment]  # takes fewer arguments
+        return _run(arguments)
+
+
+def _print_warning(message: Warning | str, *_: Any) -> None:
+    """Say in a plain line what is amiss, such as a texture that is not there."""
+    print(f"softras: {message}", file=sys.stderr)
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
         command = tyro.extras.subcommand_cli_from_dict(
             COMMANDS,

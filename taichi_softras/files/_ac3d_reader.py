@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taichi_softras.files._file_mesh import DeclaredMaterial, FileMesh, assign_materials
-from taichi_softras.files._images import read_image
+from taichi_softras.files._images import Textures
 from taichi_softras.files._triangulation import triangulate
-from taichi_softras.files.paths import find_file
+from taichi_softras.files._words import FormatError, real_numbers, whole_number
 from taichi_softras.meshes.materials import Material
 
 POLYGON, CLOSED_LINE, LINE, TRIANGLE_STRIP = 0, 1, 2, 4
@@ -38,14 +38,14 @@ def read_ac3d(path: Path) -> FileMesh:
         What it says, with vertices and faces in the order of the file.
 
     Raises:
-        ValueError: If the file ends within an object, a number cannot be read, an index is out of
+        FormatError: If the file ends within an object, a number cannot be read, an index is out of
             range, or a count of vertices or surfaces is wrong. One of objects may be.
     """
     parser = _Parser(path.read_bytes().decode("latin-1"))  # as "data" counts bytes
     try:
         parser.read()
-    except ValueError as error:
-        raise ValueError(f"line {parser.source.line_number}: {error}") from error
+    except FormatError as error:
+        raise FormatError(f"line {parser.source.line_number}: {error}") from error
     return _joined(parser.objects, parser.materials, path.parent)
 
 
@@ -79,7 +79,7 @@ class _Source:
             words = (self.line() or "").split()
             if len(words) < 3:
                 got = " ".join(words) or "the end of the file"
-                raise ValueError(f"must be row {number + 1} of {count}, of 3 numbers, got {got!r}")
+                raise FormatError(f"must be row {number + 1} of {count}, of 3 numbers, got {got!r}")
             rows.append(words)
         return rows
 
@@ -123,15 +123,15 @@ class _Object:
     def check(self) -> None:
         """Refuse an object whose parts do not fit together."""
         if self.num_taken != self.num_surfaces:
-            raise ValueError(f"numsurf must be {self.num_taken}, got {self.num_surfaces}")
+            raise FormatError(f"numsurf must be {self.num_taken}, got {self.num_surfaces}")
         lowest, highest = min(self.indices, default=0), max(self.indices, default=-1)
         if lowest < 0 or highest >= len(self.vertices):
-            raise ValueError(
+            raise FormatError(
                 f"surfaces must have vertices from 0 to {len(self.vertices) - 1}, "
                 f"got {lowest} to {highest}"
             )
         if self.texture and not np.isfinite(self.image_uvs()).all():
-            raise ValueError("texture coordinates must be finite")
+            raise FormatError("texture coordinates must be finite")
 
     @property
     def is_mirrored(self) -> bool:
@@ -172,19 +172,19 @@ class _Parser:
         """Read to the end of the file."""
         header = self.source.line() or ""
         if not header.removeprefix("\xef\xbb\xbf").startswith("AC3D"):
-            raise ValueError(f"must start with AC3D, got {header[:20]!r}")
+            raise FormatError(f"must start with AC3D, got {header[:20]!r}")
         while (line := self.source.line()) is not None:
             self._take(line)
         # Objects that the file counts but lacks are left out: removed by hand, in many files.
         if self._open and self._open[-1].kids_left is None:
-            raise ValueError("must be 'kids' before the end of the file")
+            raise FormatError("must be 'kids' before the end of the file")
 
     def _take(self, line: str) -> None:
         words = line.split(None, 1)
         directive, rest = words[0], words[1] if len(words) > 1 else ""
         if directive in self._directives:
             if not self._open or self._open[-1].kids_left is not None:
-                raise ValueError(f"must not be outside of an object, got {line!r}")
+                raise FormatError(f"must not be outside of an object, got {line!r}")
             self._directives[directive](self._open[-1], rest)
         elif directive == "OBJECT":
             self._begin()
@@ -192,12 +192,12 @@ class _Parser:
             self._material(rest)
         elif directive == "rgb":
             if not self.materials:
-                raise ValueError(f"must not be outside of a material, got {line!r}")
+                raise FormatError(f"must not be outside of a material, got {line!r}")
             self.materials.append(Material(self.materials.pop().name, _color(rest)))
         elif directive == "data":
             self.source.skip(_count(rest))
         elif not directive[0].isalpha():
-            raise ValueError(f"must be a directive, got {line!r}: a count before it may be wrong")
+            raise FormatError(f"must be a directive, got {line!r}: a count before it may be wrong")
 
     def _material(self, rest: str) -> None:
         name, rest = _split_name(rest)
@@ -207,7 +207,7 @@ class _Parser:
     def _begin(self) -> None:
         parent = self._open[-1] if self._open else None
         if parent is not None and parent.kids_left is None:
-            raise ValueError("must be 'kids' before the next object, got 'OBJECT'")
+            raise FormatError("must be 'kids' before the next object, got 'OBJECT'")
         self.objects.append(_Object(parent))
         self._open.append(self.objects[-1])
 
@@ -230,21 +230,22 @@ class _Parser:
 
     def _numvert(self, target: _Object, rest: str) -> None:
         rows = [row[:3] for row in self.source.rows(_count(rest))]
-        target.vertices = np.array(rows, dtype=np.float64).reshape(-1, 3)
+        target.vertices = real_numbers(word for row in rows for word in row).reshape(-1, 3)
 
     def _numsurf(self, target: _Object, rest: str) -> None:
         target.num_surfaces = _count(rest)
 
     def _surf(self, target: _Object, rest: str) -> None:
-        target.flags = int(rest, 16 if rest[:2].lower() == "0x" else 10)
+        target.flags = whole_number(rest)
         target.material = 0
 
     def _mat(self, target: _Object, rest: str) -> None:
-        target.material = int(rest)
+        target.material = whole_number(rest)
 
     def _refs(self, target: _Object, rest: str) -> None:
         rows = self.source.rows(_count(rest))
-        corners = [(int(row[0]), float(row[1]), float(row[2])) for row in rows]
+        uvs = real_numbers(word for row in rows for word in row[1:3]).reshape(-1, 2).tolist()
+        corners = [(whole_number(row[0]), u, v) for row, (u, v) in zip(rows, uvs)]
         target.num_taken += 1
         kind = target.flags & 15
         if kind == POLYGON:
@@ -254,7 +255,7 @@ class _Parser:
                 triangle = corners[start : start + 3]
                 target.add_polygon(triangle[::-1] if start % 2 else triangle)  # they alternate
         elif kind not in (CLOSED_LINE, LINE):
-            raise ValueError(f"must be a polygon, a line or a strip of triangles, got kind {kind}")
+            raise FormatError(f"must be a polygon, a line or a strip of triangles, got kind {kind}")
 
     def _kids(self, target: _Object, rest: str) -> None:
         """Complete an object, and those that this is the last one of."""
@@ -282,7 +283,8 @@ def _joined(objects: list[_Object], materials: list[Material], folder: Path) -> 
     triangles[is_mirrored] = triangles[is_mirrored, ::-1]  # a mirror turns faces inside out
     face_uvs = _stacked([part.image_uvs() for part in objects], 2)[triangles]
     kinds = [(number, part.texture) for part in objects for number in part.polygon_materials]
-    declared = _declared(kinds, materials, folder)
+    textures = Textures()
+    declared = _declared(kinds, materials, folder, textures)
     place = {kind: number for number, kind in enumerate(declared)}
     numbers = _integers(place[kind] for kind in kinds)[polygon]
     chosen, face_materials = assign_materials(list(declared.values()), numbers, face_uvs)
@@ -295,6 +297,7 @@ def _joined(objects: list[_Object], materials: list[Material], folder: Path) -> 
         face_uvs=face_uvs,
         face_materials=face_materials,
         materials=chosen,
+        problems=tuple(textures.problems),
     )
 
 
@@ -307,18 +310,16 @@ def _stacked(arrays: list[NDArray[Any]], width: int) -> NDArray[Any]:
 
 
 def _declared(
-    kinds: list[tuple[int, str]], materials: list[Material], folder: Path
+    kinds: list[tuple[int, str]], materials: list[Material], folder: Path, textures: Textures
 ) -> dict[tuple[int, str], DeclaredMaterial]:
     """Join materials with the textures of the objects whose surfaces have them."""
-    images: dict[str, NDArray[Any] | None] = {"": None}
     declared: dict[tuple[int, str], DeclaredMaterial] = {}
     for number, texture in kinds:
         if (number, texture) in declared:
             continue
-        if texture not in images:
-            images[texture] = read_image(find_file(folder, _text(texture)))
+        image = textures.named(folder, _text(texture)) if texture else None
         plain = materials[number] if 0 <= number < len(materials) else None
-        tint, image = plain or Material(), images[texture]
+        tint = plain or Material()
         textured = None if image is None else Material(tint.name, tint.color, image)
         declared[number, texture] = DeclaredMaterial(textured, plain)
     return declared
@@ -340,19 +341,21 @@ def _text(characters: str) -> str:
 
 
 def _count(word: str) -> int:
-    count = int(word)
+    count = whole_number(word)
     if count < 0:
-        raise ValueError(f"a count must not be negative, got {count}")
+        raise FormatError(f"a count must not be negative, got {count}")
     return count
 
 
 def _numbers(rest: str, count: int) -> list[float]:
     words = rest.split()[:count]
     if len(words) < count:
-        raise ValueError(f"must have {count} numbers, got {rest!r}")
-    return [float(word) for word in words]
+        raise FormatError(f"must have {count} numbers, got {rest!r}")
+    return list(real_numbers(words))
 
 
 def _color(rest: str) -> tuple[float, float, float]:
     red, green, blue = _numbers(rest, 3)
+    if not np.isfinite((red, green, blue)).all():
+        raise FormatError(f"a colour must be 3 finite numbers, got {rest[:40]!r}")
     return red, green, blue

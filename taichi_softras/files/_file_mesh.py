@@ -1,5 +1,6 @@
 """What a file says of a mesh, and how that becomes vertices, faces and colours."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -8,6 +9,9 @@ from numpy.typing import NDArray
 
 from taichi_softras.meshes.materials import GREY, Material, nearest_texels
 from taichi_softras.meshes.rows import group_rows
+
+COSINE_OF_A_CREASE = math.cos(math.radians(1))
+"""Of the angle between normals that are one: many files round them."""
 
 
 class DeclaredMaterial(NamedTuple):
@@ -31,11 +35,13 @@ class FileMesh(NamedTuple):
         colors: (V, 3) red, green and blue that the file gives vertices, NaN where it gives none.
         multiplies: Whether these multiply the colours of materials, as in glTF; else they take
             their place.
-        corner_normals: (F, 3, 3) normals of the corners of faces if vertices are to be split
-            where they differ; else None.
+        corner_normals: (F, 3, 3) normals of the corners of faces, 0 where there are none, if
+            vertices are to be split where they differ; else None.
         face_uvs: (F, 3, 2) texture coordinates, v up, NaN where there are none.
         face_materials: (F,) indices of ``materials``, -1 for none.
         materials: Those that faces have. Faces of one with an image have texture coordinates.
+        bare_color: Red, green and blue of what the file gives no colour.
+        problems: What could not be read and is done without, each in words.
     """
 
     vertices: NDArray[Any]
@@ -46,6 +52,8 @@ class FileMesh(NamedTuple):
     face_uvs: NDArray[Any]
     face_materials: NDArray[Any]
     materials: tuple[Material, ...]
+    bare_color: float = GREY
+    problems: tuple[str, ...] = ()
 
 
 def assign_materials(
@@ -73,9 +81,9 @@ def assign_materials(
 
 
 def corner_colors(mesh: FileMesh) -> NDArray[Any]:
-    """Colour the corners of faces: (F, 3, 3), by the vertices and materials, grey if by neither."""
+    """Colour the corners of faces: (F, 3, 3), by the vertices and materials, if by either."""
     has_material = mesh.face_materials >= 0
-    colors = np.full((len(mesh.faces), 3, 3), GREY)
+    colors = np.full((len(mesh.faces), 3, 3), mesh.bare_color)
     if mesh.materials:
         plain = np.array([material.color for material in mesh.materials])
         colors[has_material] = plain[mesh.face_materials[has_material], None]
@@ -98,20 +106,63 @@ def split_vertices(mesh: FileMesh) -> tuple[NDArray[Any], NDArray[Any], NDArray[
     Returns:
         Vertices (V', 3), faces (F, 3) and colours of the vertices (V', 3).
     """
-    num_vertices = len(mesh.vertices)
     colors = corner_colors(mesh).reshape(-1, 3)
-    columns = [mesh.faces.reshape(-1, 1), colors]
-    if mesh.corner_normals is not None:
-        columns.append(mesh.corner_normals.reshape(-1, 3))
-    first, kind = group_rows(np.hstack(columns))
-    vertex = mesh.faces.reshape(-1)[first]
+    first, number, faces, source = _split(mesh, colors)
+    vertex_colors = _own_colors(mesh)[source]
+    vertex_colors[number] = colors[first]
+    return mesh.vertices[source], faces, vertex_colors
+
+
+def split_creases(mesh: FileMesh) -> FileMesh:
+    """Split vertices where faces meet in several normals, as `split_vertices` does."""
+    if mesh.corner_normals is None:
+        return mesh
+    _, _, faces, source = _split(mesh, np.empty((mesh.faces.size, 0)))
+    return mesh._replace(
+        vertices=mesh.vertices[source],
+        faces=faces,
+        colors=mesh.colors[source],
+        corner_normals=None,
+    )
+
+
+def _split(
+    mesh: FileMesh, looks: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Give each vertex as many numbers as its corners have looks (F * 3, K), and normals.
+
+    Returns:
+        For each number a corner that has it, and the number; faces (F, 3); and for each vertex
+        that there is now, the one that it was.
+    """
+    corners, num_vertices = mesh.faces.reshape(-1), len(mesh.vertices)
+    first, kind = group_rows(np.column_stack((corners, _directions(mesh), looks)))
+    vertex = corners[first]
     is_extra = np.ones(len(vertex), dtype=bool)
     is_extra[np.unique(vertex, return_index=True)[1]] = False
     number = np.where(is_extra, num_vertices + np.cumsum(is_extra) - 1, vertex)
     source = np.concatenate((np.arange(num_vertices), vertex[is_extra]))
-    vertex_colors = _own_colors(mesh)[source]
-    vertex_colors[number] = colors[first]
-    return mesh.vertices[source], number[kind].reshape(-1, 3), vertex_colors
+    return first, number, number[kind].reshape(-1, 3), source
+
+
+def _directions(mesh: FileMesh) -> NDArray[Any]:
+    """Number the directions that the normals of a vertex's corners have, from 0 each: (F * 3,)."""
+    corners = mesh.faces.reshape(-1)
+    numbers = np.zeros(len(corners), dtype=np.int64)
+    if mesh.corner_normals is None:
+        return numbers
+    normals = mesh.corner_normals.reshape(-1, 3)
+    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
+    normals = normals / np.where(lengths > 0, lengths, 1)
+    left = np.arange(len(corners))
+    while len(left):  # those like the first that is left at each vertex get the next number
+        _, first, vertex = np.unique(corners[left], return_index=True, return_inverse=True)
+        leading = normals[left][first][vertex]
+        is_alike = (normals[left] * leading).sum(axis=1) > COSINE_OF_A_CREASE
+        is_alike |= (normals[left] == leading).all(axis=1)
+        left = left[~is_alike]
+        numbers[left] += 1
+    return numbers
 
 
 def mean_colors(mesh: FileMesh) -> NDArray[Any]:
@@ -140,4 +191,4 @@ def complete_materials(mesh: FileMesh) -> tuple[tuple[Material, ...], NDArray[An
 
 
 def _own_colors(mesh: FileMesh) -> NDArray[Any]:
-    return np.where(np.isnan(mesh.colors), GREY, mesh.colors)
+    return np.where(np.isnan(mesh.colors), mesh.bare_color, mesh.colors)

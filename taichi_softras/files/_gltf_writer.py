@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taichi_softras.files._encoding import _png, _vertex_normals, unique_names
+from taichi_softras.files._gltf_materials import WRAP_MODES
+from taichi_softras.files._precision import fits_singles
 from taichi_softras.meshes.materials import Material, Wrap
 from taichi_softras.meshes.mesh import Mesh
 
@@ -20,7 +22,7 @@ FLOAT, UNSIGNED_INT = 5126, 5125  # as glTF numbers OpenGL's names
 
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
 
-WRAP_MODES = {"repeat": 10497, "clamp": 33071, "mirror": 33648}
+MODES = {wrap: mode for mode, wrap in WRAP_MODES.items()}
 
 
 def glb_bytes(mesh: Mesh) -> bytes:
@@ -33,6 +35,10 @@ def glb_bytes(mesh: Mesh) -> bytes:
         raise ValueError("mesh must have faces to become GLB, got none")
     gltf = _Gltf()
     normals = _vertex_normals(mesh)
+    if not fits_singles(mesh.vertices):
+        center = (mesh.vertices.min(axis=0) + mesh.vertices.max(axis=0)) / 2
+        gltf.tree["nodes"] = [{"mesh": 0, "translation": center.tolist()}]
+        mesh = mesh.with_vertices(mesh.vertices - center)
     if mesh.face_materials is None:
         primitives = [_primitive(gltf, mesh, normals, np.arange(mesh.num_faces))]
     else:
@@ -99,19 +105,18 @@ class _Gltf:
         if textures:
             self.tree["textures"] = textures
             self.tree["samplers"] = [
-                {"wrapS": WRAP_MODES[along_u], "wrapT": WRAP_MODES[along_v]}
-                for along_u, along_v in samplers
+                {"wrapS": MODES[along_u], "wrapT": MODES[along_v]} for along_u, along_v in samplers
             ]
             self.tree["images"] = [
                 {"bufferView": view, "mimeType": "image/png"} for view in images.values()
             ]
 
     def encoded(self, primitives: list[dict[str, Any]]) -> bytes:
+        self.tree.setdefault("nodes", [{"mesh": 0}])
         self.tree |= {
             "asset": {"version": "2.0"},
             "scene": 0,
             "scenes": [{"nodes": [0]}],
-            "nodes": [{"mesh": 0}],
             "meshes": [{"primitives": primitives}],
             "buffers": [{"byteLength": len(self.buffer)}],
         }

@@ -1,29 +1,25 @@
 """Reading OBJ files and the MTL files that belong to them.
 
-trimesh splits vertices at texture seams, mixes up faces with and without texture coordinates, and
-counts negative indices from the end of the file; so this is read here.
+Read here, as trimesh splits vertices at texture seams, mixes up faces with and without texture
+coordinates, and counts negative indices from the end of the file.
 
 Source:
     Wavefront, "Advanced Visualizer Manual", appendices B1 (OBJ) and B2 (MTL).
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from taichi_softras.files._file_mesh import DeclaredMaterial, FileMesh, assign_materials
-from taichi_softras.files._images import read_image
+from taichi_softras.files._colors import unit_colors
+from taichi_softras.files._file_mesh import FileMesh, assign_materials
+from taichi_softras.files._images import Textures
+from taichi_softras.files._mtl_reader import MtlMaterial, read_libraries
+from taichi_softras.files._obj_text import before_comment, directives, words_of
 from taichi_softras.files._triangulation import triangulate
-from taichi_softras.files.paths import find_file
-from taichi_softras.meshes.materials import Material, Wrap
-
-MAP_OPTIONS = {"-s": 3, "-o": 3, "-t": 3, "-mm": 2} | dict.fromkeys(
-    ("-blendu", "-blendv", "-bm", "-boost", "-cc", "-clamp", "-imfchan", "-texres", "-type"), 1
-)
-"""How many words the options of a map in an MTL file have at most."""
+from taichi_softras.files._words import FormatError, decoded, real_numbers, whole_number
 
 
 class _Polygons:
@@ -61,15 +57,15 @@ def read_obj(path: Path) -> FileMesh:
         What it says, with vertices and faces in the order of the file.
 
     Raises:
-        ValueError: If a number cannot be read, or an index is out of range.
+        FormatError: If a number cannot be read, or an index is out of range.
     """
     rows: dict[str, list[list[str]]] = {"v": [], "vt": [], "vn": []}
     polygons, libraries, material = _Polygons(), list[str](), ""
-    for directive, rest in _directives(_text(path)):
+    for directive, rest in directives(decoded(path.read_bytes())):
         if directive in rows:
-            rows[directive].append(_words(rest))
+            rows[directive].append(words_of(rest))
         elif directive == "f":
-            polygons.add(_words(rest), tuple(map(len, rows.values())), material)
+            polygons.add(words_of(rest), tuple(map(len, rows.values())), material)
         elif directive == "usemtl":
             material = rest
         elif directive == "mtllib":
@@ -78,20 +74,17 @@ def read_obj(path: Path) -> FileMesh:
     corners = np.array(polygons.corners, dtype=np.int64).reshape(-1, 3)
     highest = corners[:, 0].max(initial=-1)
     if highest >= len(vertices):
-        raise ValueError(f"a face must have vertices up to {len(vertices)}, got {highest + 1}")
+        raise FormatError(f"a face must have vertices up to {len(vertices)}, got {highest + 1}")
     triangles, face_polygons = triangulate(
         vertices[corners[:, 0]], np.array(polygons.sizes, dtype=np.int64)
     )
     corners = corners[triangles]
-    uvs = _numbers(rows["vt"], 2, "vt")
-    if not np.isfinite(uvs).all():
-        raise ValueError("texture coordinates must be finite")
-    face_uvs = _looked_up(uvs, corners[..., 1])
-    declared = _read_libraries(path.parent, libraries)
-    place = {name: number for number, name in enumerate(declared)}
-    numbers = np.array([place.get(name, -1) for name in polygons.materials], dtype=np.int64)
+    textures = Textures()
+    declared = read_libraries(path.parent, libraries, textures)
+    numbers = _material_numbers(polygons.materials, declared)[face_polygons]
+    face_uvs = _face_uvs(rows["vt"], corners[..., 1], numbers, list(declared.values()))
     materials, face_materials = assign_materials(
-        list(declared.values()), numbers[face_polygons], face_uvs
+        [material.declared for material in declared.values()], numbers, face_uvs
     )
     normals = _looked_up(_numbers(rows["vn"], 3, "vn"), corners[..., 2])
     return FileMesh(
@@ -103,41 +96,49 @@ def read_obj(path: Path) -> FileMesh:
         face_uvs=face_uvs,
         face_materials=face_materials,
         materials=materials,
+        problems=tuple(textures.problems),
     )
 
 
-def _text(path: Path) -> str:
-    content = path.read_bytes()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:  # older files; any byte is some character of this one
-        return content.decode("latin-1")
+def _material_numbers(names: list[str], declared: dict[str, MtlMaterial]) -> NDArray[Any]:
+    """Look up the materials of polygons by name, (P,), -1 for one that is not declared."""
+    places = {name: number for number, name in enumerate(declared)}
+    for name in set(names) - set(places):
+        if before_comment(name) in places:
+            places[name] = places[before_comment(name)]
+    return np.array([places.get(name, -1) for name in names], dtype=np.int64)
 
 
-def _directives(text: str) -> Iterator[tuple[str, str]]:
-    """Split a file into the first word of each line, and what follows that."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    for line in text.replace("\\\n", " ").split("\n"):
-        words = line.split(None, 1)
-        if words and not words[0].startswith("#"):
-            yield words[0], words[1].strip() if len(words) > 1 else ""
-
-
-def _words(rest: str) -> list[str]:
-    """Split numbers from each other, and from a comment; names may have such a sign in them."""
-    return (rest.split("#", 1)[0] if "#" in rest else rest).split()
+def _face_uvs(
+    rows: list[list[str]],
+    indices: NDArray[Any],
+    numbers: NDArray[Any],
+    declared: list[MtlMaterial],
+) -> NDArray[Any]:
+    """Look up texture coordinates (F, 3, 2), and move them as the materials of faces say."""
+    uvs = _numbers(rows, 2, "vt")
+    if not np.isfinite(uvs).all():
+        raise FormatError("texture coordinates must be finite")
+    face_uvs = _looked_up(uvs, indices)
+    for number, material in enumerate(declared):
+        if material.scale != (1, 1) or material.offset != (0, 0):
+            is_moved = numbers == number
+            face_uvs[is_moved] = face_uvs[is_moved] * material.scale + material.offset
+    return face_uvs
 
 
 def _corner(word: str, counts: tuple[int, ...]) -> tuple[int, ...]:
     indices = [_absolute(part, count) for part, count in zip(word.split("/"), counts)]
     if indices[0] < 0:
-        raise ValueError(f"a face must have vertices from 1, or from -{counts[0]} on, got {word!r}")
+        raise FormatError(
+            f"a face must have vertices from 1, or from -{counts[0]} on, got {word!r}"
+        )
     return (*indices, -1, -1)[:3]
 
 
 def _absolute(word: str, count: int) -> int:
     """Count an index from 0; -1 stands for one that is missing, 0 or before the first."""
-    index = int(word) if word else 0
+    index = whole_number(word) if word else 0
     return max(index + count if index < 0 else index - 1, -1)
 
 
@@ -148,9 +149,8 @@ def _vertices(rows: list[list[str]]) -> tuple[NDArray[Any], NDArray[Any]]:
     if painted:
         given = _numbers([rows[i][3:] for i in painted], 3, "v")
         if not np.isfinite(given).all():
-            raise ValueError("colours of vertices must be finite")
-        # No word in the format on the range: some programs write 0 to 255.
-        colors[painted] = given / 255 if given.max() > 1 else given
+            raise FormatError("colours of vertices must be finite")
+        colors[painted] = unit_colors(given)  # the format has no word on the range
     return vertices, colors
 
 
@@ -159,9 +159,8 @@ def _numbers(rows: list[list[str]], width: int, directive: str) -> NDArray[Any]:
     if directive == "vt" and shortest == 1:  # of a texture with one dimension
         rows = [[*row, "0"] for row in rows]
     elif shortest < width:
-        raise ValueError(f"{directive} must have {width} numbers, got {shortest}")
-    numbers = [float(word) for row in rows for word in row[:width]]
-    return np.array(numbers, dtype=np.float64).reshape(-1, width)
+        raise FormatError(f"{directive} must have {width} numbers, got {shortest}")
+    return real_numbers(word for row in rows for word in row[:width]).reshape(-1, width)
 
 
 def _looked_up(values: NDArray[Any], indices: NDArray[Any]) -> NDArray[Any]:
@@ -170,75 +169,3 @@ def _looked_up(values: NDArray[Any], indices: NDArray[Any]) -> NDArray[Any]:
     found = np.full((*indices.shape, values.shape[1]), np.nan)
     found[is_known] = values[indices[is_known]]
     return found
-
-
-def _read_libraries(folder: Path, libraries: list[str]) -> dict[str, DeclaredMaterial]:
-    materials: dict[str, DeclaredMaterial] = {}
-    for library in libraries:
-        whole = find_file(folder, library)
-        # Several may be named in one line, but names with spaces are the more common.
-        for path in [whole] if whole else [find_file(folder, word) for word in library.split()]:
-            if path is not None:
-                materials |= _read_mtl(path)
-    return materials
-
-
-def _read_mtl(path: Path) -> dict[str, DeclaredMaterial]:
-    said: dict[str, dict[str, str]] = {}
-    current: dict[str, str] = {}
-    for directive, rest in _directives(_text(path)):
-        if directive.lower() == "newmtl":
-            current = said.setdefault(rest, {})
-        else:
-            current[directive.lower()] = rest
-    images: dict[str, NDArray[Any] | None] = {}
-    return {name: _declared(name, values, path.parent, images) for name, values in said.items()}
-
-
-def _declared(
-    name: str, said: dict[str, str], folder: Path, images: dict[str, NDArray[Any] | None]
-) -> DeclaredMaterial:
-    color = _kd(said.get("kd", ""))
-    plain = None if color is None else Material(name, color)
-    if "map_kd" not in said:
-        return DeclaredMaterial(None, plain)
-    file, wrap = _map(said["map_kd"])
-    if file not in images:
-        images[file] = read_image(find_file(folder, file))
-    # Kd does not count beside a map: exporters leave there what is only for want of one.
-    textured = None if images[file] is None else Material(name, image=images[file], wrap=wrap)
-    return DeclaredMaterial(textured, plain)
-
-
-def _kd(rest: str) -> tuple[float, float, float] | None:
-    try:
-        values = [float(word) for word in _words(rest)]
-    except ValueError:  # a curve over the spectrum, or another space, named by a word
-        return None
-    if not values or not np.isfinite(values).all():
-        return None
-    red, green, blue = values[:3] if len(values) >= 3 else values[:1] * 3
-    return red, green, blue
-
-
-def _map(rest: str) -> tuple[str, Wrap]:
-    """Split a map into its file, whose name may have spaces, and how that wraps."""
-    wrap: Wrap = "repeat"
-    while (option := rest.split(" ", 1)[0]) in MAP_OPTIONS:
-        rest = rest[len(option) :].strip()
-        for count in range(MAP_OPTIONS[option]):
-            word, _, after = rest.partition(" ")
-            if count and not _is_number(word):
-                break  # only the first of several must be there
-            if option == "-clamp" and word == "on":
-                wrap = "clamp"
-            rest = after.strip()
-    return rest, wrap
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True

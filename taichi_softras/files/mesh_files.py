@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -18,44 +16,56 @@ from taichi_softras.files._file_mesh import (
     FileMesh,
     complete_materials,
     mean_colors,
+    split_creases,
     split_vertices,
 )
+from taichi_softras.files._gltf_reader import read_gltf
 from taichi_softras.files._gltf_writer import glb_bytes
 from taichi_softras.files._obj_reader import read_obj
 from taichi_softras.files._obj_writer import obj_files
+from taichi_softras.files._off_reader import read_off
+from taichi_softras.files._ply_reader import read_ply
 from taichi_softras.files._ply_writer import ply_bytes
+from taichi_softras.files._precision import fits_singles
+from taichi_softras.files._stl_reader import read_stl
+from taichi_softras.files._words import FormatError
 from taichi_softras.files.paths import whole_file
 from taichi_softras.meshes.mesh import Mesh
 
-READABLE = (".obj", ".ply", ".off", ".stl", ".glb", ".gltf", ".ac")
 WRITABLE = (".obj", ".ply", ".glb")
-OWN_READERS = {".obj": read_obj, ".ac": read_ac3d}
-"""Of the formats that trimesh does not read, or not well."""
+
+PLAIN_READERS = {".obj": read_obj, ".ac": read_ac3d, ".off": read_off, ".stl": read_stl}
+"""Of formats in which vertices need not be there several times over."""
+
+WELDING_READERS = {".ply": read_ply, ".glb": read_gltf, ".gltf": read_gltf}
+
+READABLE = (".obj", ".ply", ".off", ".stl", ".glb", ".gltf", ".ac")
 
 
-def read_mesh(path: str | PathLike[str], *, textures: bool = False) -> Mesh:
+def read_mesh(path: str | PathLike[str], *, textures: bool = False, creases: bool = True) -> Mesh:
     """Read a mesh from an OBJ, PLY, OFF, STL, GLB, glTF or AC3D (.ac) file.
 
     All of the file's faces become one mesh, in its own frame and units: those of a scene where
-    the scene has them, polygons cut into triangles, degenerate and repeated faces included. In
-    OBJ and AC3D files polygons may be concave; in others they are cut around their first corner.
+    the scene has them, polygons, concave ones too, cut into triangles, degenerate and repeated
+    faces included. Of glTF 2.0, skins and morph targets are as the file has them at rest; Draco
+    and meshoptimizer are read with the extra ``gltf``; what else a file requires is refused.
 
     A corner of a face has the colour that the file gives the vertex; else that of the texture at
-    its texture coordinates, nearest texel; else its material's or face's; else grey. In glTF all
-    of these are multiplied, and in AC3D the texture and the material; in OBJ a texture takes the
-    place of ``Kd``. Values are taken as they are, also those of glTF, which are linear, and those
-    of textures, which are not. OFF and STL files are grey. Opacity is left out: alpha, ``d``,
-    ``map_d`` and ``trans``; so are the other maps of a material, and transformations of texture
-    coordinates, but for those of AC3D.
+    its texture coordinates, nearest texel; else its material's or face's; else grey, or in glTF
+    white. In glTF all of these are multiplied, and in AC3D the texture and the material; in OBJ a
+    texture takes the place of ``Kd``. Values are taken as they are, also those of glTF, which are
+    linear, and those of textures, which are not. STL files are grey. Opacity is left out: alpha,
+    ``d``, ``map_d`` and ``trans``; so are the other maps of a material.
 
     Vertices are those of the file, in its order, also those of no face. Corners of an STL file
-    at one place are one vertex.
+    at one place are one vertex. A vertex to which an OBJ file gives several normals, as at a
+    crease, is split, and what is split off follows the file's vertices; normals less than a
+    degree apart count as one. Light comes from the faces round a vertex, not from the file's
+    normals.
 
-    - Without ``textures``, a vertex between faces of several colours is split, one for each. So
-      is one to which an OBJ file gives several normals, as at a crease. What is split off follows
-      the file's vertices.
+    - Without ``textures``, a vertex between faces of several colours is split too.
     - With ``textures``, the mesh has the texture coordinates, materials and images of the file,
-      and nothing is split: the colour of a vertex is the mean of its corners'. Where the file
+      and seams split nothing: the colour of a vertex is the mean of its corners'. Where the file
       itself has vertices more than once for the sake of these, as glTF must, those with the same
       position, normal and colour become one. Faces without a material get one in the mean of
       their colours if others have one; materials of no face are left out. Where both the vertices
@@ -63,17 +73,24 @@ def read_mesh(path: str | PathLike[str], *, textures: bool = False) -> Mesh:
 
     Args:
         path: The file. Its suffix says what it is. A material file or a texture that is missing
-            or damaged is done without; one that a file names by a path that is not there is also
-            looked for beside that file.
+            or can't be read is done without, with a warning; one that a file names by a path that
+            is not there is also looked for beside that file, and in letters of the other case.
         textures: Whether to keep textures and materials.
+        creases: Whether normals split vertices, or in PLY and glTF files keep them apart. Without
+            it the surface holds together, as fits need it.
 
     Returns:
-        The mesh, in float32, with at least one face.
+        The mesh, with at least one face. In float32, or in float64 where float32 would move
+        vertices by more than a 262144th of the mesh's longest side, as it does far from the
+        origin: normalise such a mesh (`Mesh.normalized`) before it is turned into float32.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If its suffix is another, it does not parse, it has no faces, or a vertex,
             a colour of it or a texture coordinate is not finite.
+
+    Warns:
+        UserWarning: Of each texture or material file that is done without, and why.
     """
     path = Path(path)
     _check_suffix(path, READABLE)
@@ -82,26 +99,53 @@ def read_mesh(path: str | PathLike[str], *, textures: bool = False) -> Mesh:
     with path.open("rb") as file:  # a file that may not be opened is no fault of its content
         if not file.read(1):
             raise ValueError(f"file must hold a mesh, got {str(path)!r}, which is empty")
-    try:
-        with _quiet():
-            own_reader = OWN_READERS.get(path.suffix.lower())
-            if own_reader is None:
-                from taichi_softras.files._scene_reader import read_scene  # its trimesh takes long
-
-                found = read_scene(path, weld=textures)
-            else:
-                found = own_reader(path)
-    except Exception as error:  # trimesh raises all kinds at a file that does not parse
-        reason = f"{type(error).__name__}: {error}"
-        raise ValueError(
-            f"file must be readable as {path.suffix[1:].upper()}, got {str(path)!r} ({reason})"
-        ) from error
+    found = read_file(path, path.suffix.lower(), weld=textures, creases=creases)
     if not len(found.faces):
         raise ValueError(f"file must have faces, got {str(path)!r}, which has none")
     try:
-        return _textured(found) if textures else _colored(found)
+        mesh = _textured(found) if textures else _colored(found)
     except ValueError as error:
         raise ValueError(f"file must hold a mesh, got {str(path)!r}: {error}") from error
+    warn_of_problems(path, found)
+    return mesh
+
+
+def read_file(path: Path, suffix: str, *, weld: bool = False, creases: bool = False) -> FileMesh:
+    """Read what a file says of a mesh, before one is made of it.
+
+    Args:
+        path: The file.
+        suffix: What it is, one of `READABLE`.
+        weld: Whether vertices become one that a file has several times over for the sake of
+            texture coordinates or materials.
+        creases: Whether normals tell vertices apart.
+
+    Raises:
+        ValueError: If it does not parse.
+    """
+    try:
+        with np.errstate(all="ignore"):  # of numbers that are refused later
+            if suffix in WELDING_READERS:
+                return WELDING_READERS[suffix](path, weld=weld, creases=creases)
+            found = PLAIN_READERS[suffix](path)
+    except FormatError as error:
+        reason = str(error)
+    except MemoryError:
+        reason = "it does not fit into memory"
+    except OSError:
+        raise
+    except Exception:  # what a reader met that it did not expect is of no use to who reads a mesh
+        reason = "it is damaged"
+    else:
+        return found if creases else found._replace(corner_normals=None)
+    kind = suffix[1:].upper()
+    raise ValueError(f"file must be readable as {kind}, got {str(path)!r}: {reason}")
+
+
+def warn_of_problems(path: Path, found: FileMesh) -> None:
+    """Warn the caller of one's caller of what is done without."""
+    for problem in found.problems:
+        warnings.warn(f"{str(path)!r}: {problem}", stacklevel=3)
 
 
 def write_mesh(mesh: Mesh, path: str | PathLike[str]) -> None:
@@ -111,14 +155,16 @@ def write_mesh(mesh: Mesh, path: str | PathLike[str]) -> None:
       all programs read. Of ``a.obj``, materials go into ``a.mtl`` and images into ``a_0.png``
       and so on, beside it; files of these names are replaced.
     - PLY: positions with all their digits, colours of vertices in 8 bits. No materials.
-    - GLB: positions and normals in float32, colours in float32. Images are inside. There is one
-      primitive per material, so faces are grouped by material, and vertices on a seam repeated,
-      which `read_mesh` undoes with ``textures``.
+    - GLB: positions and normals in float32, colours in float32; positions in float64 that would
+      suffer are placed by a node. Images are inside. There is one primitive per material, so faces
+      are grouped by material, and vertices on a seam repeated, which `read_mesh` undoes with
+      ``textures``.
 
     Colours are clipped to between 0 and 1, and images have 8 bits per channel. Where a mesh has
     materials, OBJ and GLB files have no colours of vertices: other programs would multiply the
     two. In OBJ the colour of a material with an image is multiplied into the image, as not all
-    programs do. Materials without a name, or with that of another, are given one.
+    programs do; a mirrored image is written beside its mirror image, as OBJ only repeats or clamps.
+    Materials without a name, or with that of another, are given one.
 
     Args:
         mesh: The mesh.
@@ -126,7 +172,8 @@ def write_mesh(mesh: Mesh, path: str | PathLike[str]) -> None:
 
     Raises:
         TypeError: If ``mesh`` is no `Mesh`.
-        ValueError: If the suffix is another, or a GLB file were to have no faces.
+        ValueError: If the suffix is another, a GLB file were to have no faces, or an OBJ file an
+            image that is clamped along one axis, beyond its border, and repeated along the other.
         FileNotFoundError: If the folder does not exist.
     """
     if not isinstance(mesh, Mesh):
@@ -147,13 +194,14 @@ def write_mesh(mesh: Mesh, path: str | PathLike[str]) -> None:
 
 def _colored(found: FileMesh) -> Mesh:
     vertices, faces, colors = split_vertices(found)
-    return Mesh(_float32(vertices), faces, colors)
+    return Mesh(_rounded(vertices), faces, colors)
 
 
 def _textured(found: FileMesh) -> Mesh:
+    found = split_creases(found)
     materials, face_materials = complete_materials(found)
     return Mesh(
-        _float32(found.vertices),
+        _rounded(found.vertices),
         found.faces,
         mean_colors(found),
         face_uvs=np.nan_to_num(found.face_uvs) if np.isfinite(found.face_uvs).any() else None,
@@ -162,26 +210,12 @@ def _textured(found: FileMesh) -> Mesh:
     )
 
 
-def _float32(values: NDArray[Any]) -> NDArray[Any]:
-    with np.errstate(over="ignore"):  # what float32 cannot hold is refused as infinite
-        return values.astype(np.float32)
+def _rounded(vertices: NDArray[Any]) -> NDArray[Any]:
+    """Round positions to float32, unless that would show."""
+    with np.errstate(over="ignore"):  # becomes infinite, and is refused as such
+        return vertices.astype(np.float32) if fits_singles(vertices) else vertices
 
 
 def _check_suffix(path: Path, suffixes: tuple[str, ...]) -> None:
     if path.suffix.lower() not in suffixes:
         raise ValueError(f"path must end in one of {', '.join(suffixes)}, got {str(path)!r}")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    # trimesh and Pillow remark on what they can do without. What cannot be done without is
-    # raised, here or by the caller.
-    logger = logging.getLogger("trimesh")
-    level = logger.level
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logger.setLevel(logging.CRITICAL)  # its children's too, as they have none of their own
-        try:
-            yield
-        finally:
-            logger.setLevel(level)

@@ -57,16 +57,39 @@ def find_file(folder: Path, name: str) -> Path | None:
 
     Args:
         folder: Where the file lies that names it.
-        name: As it stands there: in quotes or not, with slashes of either kind.
+        name: As it stands there: in quotes or not, with slashes of either kind, and perhaps with
+            letters of the wrong case, which some systems don't mind.
 
     Returns:
         The file, None if there is none.
     """
     name = name.strip().strip('"').replace("\\", "/")
-    for path in (folder / name, folder / name.rpartition("/")[2]):
-        try:
-            if path.is_file():
+    places = (name, name.rpartition("/")[2])
+    for find in (_find_exactly, _find_in_any_case):
+        for place in places:
+            try:
+                path = find(folder, place)
+            except (OSError, ValueError):  # no name that a file can have
+                continue
+            if path is not None:
                 return path
-        except (OSError, ValueError):  # no name that a file can have
-            continue
     return None
+
+
+def _find_exactly(folder: Path, name: str) -> Path | None:
+    return folder / name if (folder / name).is_file() else None
+
+
+def _find_in_any_case(folder: Path, name: str) -> Path | None:
+    path = folder / name
+    found = Path(path.anchor) if path.is_absolute() else Path()
+    for part in path.parts[len(found.parts) :]:
+        if not (found / part).exists():
+            if not found.is_dir():
+                return None
+            alike = sorted(p.name for p in found.iterdir() if p.name.lower() == part.lower())
+            if not alike:
+                return None
+            part = alike[0]
+        found = found / part
+    return found if found.is_file() else None

@@ -80,7 +80,8 @@ def test_missing_files(painted):
     with pytest.raises(FileNotFoundError, match=r"none\.obj"):
         srf.load_obj(painted.with_name("none.obj"))
     (painted.parent / "board.png").unlink()
-    textures = srf.load_obj(painted, load_texture=True)[2]
+    with pytest.warns(UserWarning, match=r"there is no texture 'board\.png': drawn without"):
+        textures = srf.load_obj(painted, load_texture=True)[2]
     assert (textures[:2] == 0).all()  # the material's colour, in place of its image
 
 

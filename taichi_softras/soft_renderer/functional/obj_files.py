@@ -13,7 +13,7 @@ from torch import Tensor
 import taichi_softras as native
 from taichi_softras.arrays.options import check_choice, check_integer
 from taichi_softras.files._file_mesh import FileMesh
-from taichi_softras.files._obj_reader import read_obj
+from taichi_softras.files.mesh_files import read_file, warn_of_problems
 from taichi_softras.meshes.materials import Wraps, wrapped_uvs
 from taichi_softras.soft_renderer.functional.arguments import as_tensor
 from taichi_softras.soft_renderer.functional.soft_rasterize import TEXTURE_TYPES
@@ -48,17 +48,14 @@ def load_obj(
 
     Raises:
         FileNotFoundError: If the file doesn't exist. Materials and images that don't are done
-            without.
+            without, with a warning.
         ValueError: If the file doesn't parse or has no faces, ``texture_res`` is under 1, or the
             texture's type is unknown.
     """
     check_choice("texture_type", texture_type, TEXTURE_TYPES)
     texture_res = check_integer("texture_res", texture_res, at_least=1)
     path = Path(filename_obj)
-    try:
-        content = read_obj(path)
-    except ValueError as error:
-        raise ValueError(f"file must be readable as OBJ, got {str(path)!r} ({error})") from error
+    content = read_file(path, ".obj")
     vertices = content.vertices
     if not len(content.faces) or not np.isfinite(vertices).all():
         problem = "a vertex that is not finite" if len(content.faces) else "no faces"
@@ -70,6 +67,7 @@ def load_obj(
     mesh = as_tensor(vertices, torch.float32), as_tensor(content.faces, torch.int32)
     if not load_texture:
         return mesh
+    warn_of_problems(path, content)
     if texture_type == "vertex":
         return *mesh, as_tensor(np.nan_to_num(content.colors, nan=1.0), torch.float32)
     texels = _sample_textures(content, texture_res)
