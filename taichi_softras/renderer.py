@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from taichi_softras.arrays.bridge import dtype_of, is_array
-from taichi_softras.arrays.checks import check_array, check_faces
+from taichi_softras.arrays.bridge import is_array
+from taichi_softras.arrays.checks import check_arrays, check_faces
 from taichi_softras.arrays.corners import column_of, concatenate, spread_faces, spread_means
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_choice
@@ -84,7 +84,7 @@ def render(
     check_choice("normals", normals, (None, "world", "view"))
     is_texture = isinstance(colors, (SurfaceTexture, UVTexture))
     if not is_texture:
-        check_array("colors", colors, ("B or 1", "V", "C"))
+        check_arrays(colors=(colors, "(B or 1, V, C)"))
     meshes = _ProjectedMeshes.place(vertices, faces, camera, settings, clip=clip)
     directions = None
     if light is not None or normals is not None:
@@ -96,7 +96,7 @@ def render(
         if lighting is not None:
             lights = meshes.light_fragments(lighting, directions)
     else:
-        check_array("colors", colors, ("B or 1", vertices.shape[1], "C"), dtype_of(vertices))
+        check_arrays(vertices, colors=(colors, f"(B or 1, {vertices.shape[1]}, C)"))
         channels = colors.shape[2]
         if lighting is None or lighting.shading == "fragment":
             drawn = meshes.corners(colors)
@@ -183,7 +183,7 @@ class _ProjectedMeshes:
         clip: bool,
     ) -> "_ProjectedMeshes":
         """Take meshes to NDC, and cut them at the near plane."""
-        check_array("vertices", vertices, ("B or 1", "V", 3))
+        check_arrays(vertices=(vertices, "(B or 1, V, 3)"))
         faces = check_faces(faces, num_vertices=vertices.shape[1])
         if settings.orthographic != camera.orthographic:
             settings = replace(settings, orthographic=camera.orthographic)
@@ -215,8 +215,7 @@ class _ProjectedMeshes:
         """Find the places in a texture of the corners that were cut."""
         if isinstance(texture, SurfaceTexture):
             return texture
-        num_faces = self.faces.shape[-2]
-        check_array("face_uvs", texture.face_uvs, ("B or 1", num_faces, 3, 2))
+        check_arrays(face_uvs=(texture.face_uvs, f"(B or 1, {self.faces.shape[-2]}, 3, 2)"))
         return replace(texture, face_uvs=self.cut(texture.face_uvs))
 
     def eyes(self, lighting: Lighting) -> Array | None:
@@ -250,7 +249,7 @@ class _ProjectedMeshes:
         parts: list[Array] = []
         behind: list[float] = []
         if attributes is not None:
-            check_array("attributes", attributes, ("B or 1", self.vertices.shape[1], "A"))
+            check_arrays(attributes=(attributes, f"(B or 1, {self.vertices.shape[1]}, A)"))
             parts.append(self.corners(attributes))
             behind += [0.0] * attributes.shape[2]
         if depth:

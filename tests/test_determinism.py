@@ -14,10 +14,11 @@ import taichi as ti
 import torch
 
 import taichi_softras as sr
-from taichi_softras.arrays.broadcast import SUMS_PER_ITEM, unshare, unshare_rows
+from taichi_softras.arrays.broadcast import SUMS_PER_ITEM, unshare
 from taichi_softras.arrays.kernels.sort import sort_stretch
+from taichi_softras.arrays.operator import Shared
 from taichi_softras.arrays.runtime import ensure_running
-from taichi_softras.arrays.torch_bridge import _allocate_on
+from taichi_softras.arrays.torch_bridge import Allocator
 from taichi_softras.losses.sums import sum_items
 from taichi_softras.meshes.incidence import Incidence
 
@@ -40,7 +41,7 @@ def test_steps_of_a_fit_are_the_same_to_the_last_bit():
 
 def corner_lists(faces, num_vertices):
     ensure_running()
-    starts, corners = Incidence().lists(faces, num_vertices, _allocate_on(torch.device("cpu")))
+    starts, corners = Incidence().lists(faces, num_vertices, Allocator(torch.device("cpu"), ti.f32))
     return [corners[a:b].tolist() for a, b in itertools.pairwise(starts.tolist())]
 
 
@@ -205,7 +206,7 @@ def test_sums(shape, rng):
 @pytest.mark.parametrize("shape", [(1,), (2,), (1, 3), (2, 3), (2, 4, 4), (1, 2, 3, 4)])
 def test_copies_and_their_gradient(shape, rng):
     values = torch.randn(shape, generator=rng, dtype=torch.float64).requires_grad_()
-    copies = unshare(values, 6)
+    copies = unshare(values, Shared(6))
     expected = values.repeat_interleave(6 // shape[0], 0)
     assert (copies == expected).all()
     weights = scenes.random_like(copies, rng)
@@ -216,19 +217,19 @@ def test_copies_and_their_gradient(shape, rng):
 
 def test_nothing_is_copied_where_no_gradient_is_wanted():
     values = torch.ones(1, 3)
-    assert unshare(values, 6) is values
-    assert unshare(values.requires_grad_(), 1) is values
+    assert unshare(values, Shared(6)) is values
+    assert unshare(values.requires_grad_(), Shared(1)) is values
     with torch.no_grad():
-        assert unshare(values, 6) is values
+        assert unshare(values, Shared(6)) is values
     for needs_grad in (False, True):
         array = sr.from_numpy(np.ones((1, 3)), needs_grad=needs_grad)
-        assert (unshare(array, 6) is array) != needs_grad
+        assert (unshare(array, Shared(6)) is array) != needs_grad
 
 
 def test_copies_for_rows_are_those_of_their_items(rng):
     values = torch.randn(3, 2, generator=rng, dtype=torch.float64).requires_grad_()
     num_rows = 2 * SUMS_PER_ITEM + 3
-    copies = unshare_rows(values, 3, num_rows)
+    copies = unshare(values, Shared(3, num_rows))
     assert (copies == values.repeat_interleave(num_rows, 0)).all()
     weights = scenes.random_like(copies, rng)
     (found,) = torch.autograd.grad((copies * weights).sum(), values)

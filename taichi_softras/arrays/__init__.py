@@ -1,7 +1,9 @@
 """Arrays of PyTorch and of Taichi: told apart, checked, and given to kernels.
 
 `bridge` is the two front ends' common face; an `operator` is how kernels are called, whatever
-arrays they are called on. Nothing in this wing knows of meshes or images.
+arrays they are called on. `calls.apply` runs operators, `calls.apply_kernel` single kernels, which
+`launcher.kernel` makes; `checks.check_arrays` looks at all arrays of a call first. Nothing in this
+wing knows of meshes or images.
 """
 
 from taichi_softras.arrays.bridge import is_array as is_array

@@ -1,6 +1,6 @@
 """The two front ends' common face: arrays of PyTorch or of Taichi, told apart by their type.
 
-`apply` makes an operator part of PyTorch's graph if it is given tensors, and of the surrounding
+`record` makes an operator part of PyTorch's graph if it is given tensors, and of the surrounding
 ``ti.ad.Tape`` if it is given Taichi ndarrays. PyTorch is never imported here: a tensor can only
 come from a program that has imported it.
 """
@@ -64,8 +64,8 @@ def wants_grad(array: Array) -> bool:
     return bool(_torch_bridge().wants_grad(array))
 
 
-def apply(operator: Operator, inputs: Sequence[Array]) -> tuple[Array, ...]:
-    """Run an operator, and have it recorded for the backward pass.
+def record(operator: Operator, inputs: Sequence[Array]) -> tuple[Array, ...]:
+    """Run an operator, and have it recorded for the backward pass: what `calls.apply` comes to.
 
     Args:
         operator: What to run.

@@ -3,8 +3,10 @@
 Kernels check nothing, and write out of bounds without a word, so everything is looked at here.
 """
 
+import functools
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import taichi as ti
@@ -13,35 +15,64 @@ from numpy.typing import ArrayLike, NDArray
 from taichi_softras.arrays.bridge import FLOATS, dtype_of, is_array, is_tensor, to_numpy
 from taichi_softras.arrays.operator import Array
 
+FACES = "(F, 3) or (B or 1, F, 3) int32"
+"""What `check_arrays` is asked for of faces, after `check_faces`."""
 
-def check_array(name: str, array: Array, dims: Sequence[int | str], dtype: Any = None) -> None:
-    """Check an array's kind, type and shape.
+_INTEGERS = {"int32": (ti.i32,), "integers": (ti.i32, ti.i64)}
+_OR_ONE = " or 1"
+
+
+Sizes = dict[str, int]
+"""What each letter of the shapes in a call of `check_arrays` stands for."""
+
+
+def check_arrays(like: Array | None = None, /, **wanted: tuple[Array, str]) -> Sizes:
+    """Check arrays that belong together: their kinds, their types and their shapes.
 
     Args:
-        name: What the caller calls it.
-        array: The array.
-        dims: Its sizes: a number where one is needed, a letter where any is fine, or letters
-            and numbers with "or" between them, such as ``"B or 1"``.
-        dtype: The Taichi type that it must have; float32 or float64 if None.
+        like: An array that fixes the floating-point type; the first of the others if None.
+        wanted: By the caller's names, each array and what it must be, as docstrings say it:
+            ``"(B or 1, V, 3)"``. A letter stands for any size, the same one everywhere in the
+            call; "or 1" lets one entry serve all. Several shapes may be given, ``"(F, 3) or (B or
+            1, F, 3)"``: the one of the array's dimensions counts. Numbers are float32 or float64,
+            the same in all arrays, unless the shape is followed by ``int32``, or by ``integers``
+            for those of 64 bits too: ``"(F,) int32"``.
+
+    Returns:
+        The size that each letter stands for; 1 if all arrays have 1 where 1 is allowed.
 
     Raises:
-        TypeError: If it is no tensor or ndarray, or of another type.
-        ValueError: If its shape is another.
+        TypeError: If one is no tensor or ndarray, or of another type.
+        ValueError: If a shape is another, or two don't fit.
+
+    Example:
+        >>> import taichi_softras as sr
+        >>> vertices, faces, _ = sr.cube().to_taichi()
+        >>> check_arrays(vertices=(vertices, "(B or 1, V, 3)"), faces=(faces, "(F, 3) int32"))
+        {'V': 8, 'B': 1, 'F': 12}
     """
-    if not is_array(array):
-        raise TypeError(
-            f"{name} must be a torch.Tensor or a ti.ndarray, got {type(array).__name__}"
-        )
-    found = dtype_of(array)
-    if dtype is None and found not in FLOATS:
-        raise TypeError(f"{name} must be float32 or float64, got {_name(found)}")
-    if dtype is not None and found != dtype:
-        raise TypeError(f"{name} must be {_name(dtype)}, got {_name(found)}")
-    if len(array.shape) != len(dims) or any(
-        isinstance(dim, int) and dim != size for dim, size in zip(dims, array.shape)
-    ):
-        wanted = ", ".join(map(str, dims))
-        raise ValueError(f"{name} must have shape ({wanted}), got {tuple(array.shape)}")
+    dtype = None if like is None else dtype_of(like)
+    sizes: Sizes = {}
+    checked: list[tuple[str, tuple[_Dim, ...], tuple[int, ...]]] = []
+    for name, (array, text) in wanted.items():
+        shapes = _parse(text)
+        _check_kind(name, array)
+        if shapes[0].dtypes:
+            _check_type(name, array, *shapes[0].dtypes)
+        else:
+            _check_type(name, array, *(FLOATS if dtype is None else (dtype,)))
+            dtype = dtype_of(array)
+        found = tuple(int(size) for size in array.shape)
+        dims = _pick(name, shapes, found)
+        known = dict(sizes)
+        if not all(_binds(dim, size, sizes) for dim, size in zip(dims, found)):
+            raise _wrong_shape(name, dims, known, found)
+        checked.append((name, dims, found))
+    _bind_shared([pair for _, dims, found in checked for pair in zip(dims, found)], sizes)
+    for name, dims, found in checked:
+        if not all(_fits(dim, size, sizes) for dim, size in zip(dims, found)):
+            raise _wrong_shape(name, dims, sizes, found)
+    return sizes
 
 
 def check_faces(faces: Array, *, num_vertices: int) -> Array:
@@ -55,12 +86,8 @@ def check_faces(faces: Array, *, num_vertices: int) -> Array:
         TypeError: If they are not integers.
         ValueError: If their shape is another, or an index is out of range.
     """
-    if not is_array(faces):
-        raise TypeError(f"faces must be a torch.Tensor or a ti.ndarray, got {type(faces).__name__}")
-    wanted = (ti.i32, ti.i64) if is_tensor(faces) else (ti.i32,)
-    if dtype_of(faces) not in wanted:
-        names = " or ".join(map(_name, wanted))
-        raise TypeError(f"faces must be {names}, got {_name(dtype_of(faces))}")
+    _check_kind("faces", faces)
+    _check_type("faces", faces, *((ti.i32, ti.i64) if is_tensor(faces) else (ti.i32,)))
     if len(faces.shape) not in (2, 3) or faces.shape[-1] != 3:
         raise ValueError(f"faces must have shape (F, 3) or (B, F, 3), got {tuple(faces.shape)}")
     if not is_tensor(faces):
@@ -101,39 +128,84 @@ def face_indices(faces: ArrayLike | Array, *, num_vertices: int) -> NDArray[Any]
     return indices.astype(np.int32)
 
 
-def check_sizes(name: str, array: Array, sizes: Sequence[int]) -> None:
-    """Check that each size of an array is the one needed, or 1, which stands for all.
+class _Dim(NamedTuple):
+    """One size that is wanted: by a letter or a number; or 1, which stands for all."""
 
-    Raises:
-        ValueError: If one is not.
-    """
-    if any(size not in (1, needed) for size, needed in zip(array.shape, sizes)):
-        wanted = ", ".join(str(size) if size == 1 else f"{size} or 1" for size in sizes)
-        raise ValueError(f"{name} must have shape ({wanted}), got {tuple(array.shape)}")
+    name: str
+    or_one: bool
+
+    def __str__(self) -> str:
+        return self.name + _OR_ONE * (self.or_one and self.name != "1")
 
 
-def check_items(**arrays: Array) -> int:
-    """Check that arrays have the same number of items, or 1, which stands for all.
+class _Shape(NamedTuple):
+    dims: tuple[_Dim, ...]
+    dtypes: tuple[Any, ...]  # none for floats
 
-    Args:
-        arrays: By the caller's names. Their first dimension is the items'; but faces (F, 3), and
-            no others, may do without.
+    def __str__(self) -> str:
+        names = ", ".join(map(str, self.dims))
+        return f"({names},)" if len(self.dims) == 1 else f"({names})"
 
-    Returns:
-        The number of items.
 
-    Raises:
-        ValueError: If two arrays disagree.
-    """
-    batches = {
-        name: array for name, array in arrays.items() if name != "faces" or len(array.shape) == 3
-    }
-    num_items = max(int(array.shape[0]) for array in batches.values())
-    for name, array in batches.items():
-        if array.shape[0] not in (1, num_items):
-            wanted = ", ".join([f"{num_items} or 1", *map(str, array.shape[1:])])
-            raise ValueError(f"{name} must have shape ({wanted}), got {tuple(array.shape)}")
-    return num_items
+@functools.lru_cache(maxsize=1024)
+def _parse(text: str) -> tuple[_Shape, ...]:
+    """Read what is wanted: one or several shapes, and the type if it is no float."""
+    dtypes = _INTEGERS.get(text.rpartition(")")[2].strip(), ())
+    shapes = []
+    for inner in re.findall(r"\(([^)]*)\)", text):
+        names = [name.strip() for name in inner.split(",") if name.strip()]
+        dims = tuple(_Dim(name.removesuffix(_OR_ONE), name.endswith(_OR_ONE)) for name in names)
+        shapes.append(_Shape(dims, dtypes))
+    return tuple(shapes)
+
+
+def _check_kind(name: str, array: Array) -> None:
+    if not is_array(array):
+        raise TypeError(
+            f"{name} must be a torch.Tensor or a ti.ndarray, got {type(array).__name__}"
+        )
+
+
+def _check_type(name: str, array: Array, *dtypes: Any) -> None:
+    found = dtype_of(array)
+    if found not in dtypes:
+        raise TypeError(f"{name} must be {' or '.join(map(_name, dtypes))}, got {_name(found)}")
+
+
+def _pick(name: str, shapes: tuple[_Shape, ...], found: tuple[int, ...]) -> tuple[_Dim, ...]:
+    """Pick the shape that has as many dimensions as were found."""
+    for shape in shapes:
+        if len(shape.dims) == len(found):
+            return shape.dims
+    raise ValueError(f"{name} must have shape {' or '.join(map(str, shapes))}, got {found}")
+
+
+def _binds(dim: _Dim, size: int, sizes: Sizes) -> bool:
+    """Tell whether a size can be what is wanted, and note what a letter stands for."""
+    if dim.or_one:
+        return True  # as far as can be told before all arrays have been seen
+    return size == int(dim.name) if dim.name.isdigit() else sizes.setdefault(dim.name, size) == size
+
+
+def _bind_shared(pairs: Sequence[tuple[_Dim, int]], sizes: Sizes) -> None:
+    """Note what letters stand for that come with "or 1" only: the largest size but for 1."""
+    for dim, _ in pairs:
+        if dim.or_one and not dim.name.isdigit() and dim.name not in sizes:
+            several = {size for other, size in pairs if other == dim}
+            sizes[dim.name] = max(several - {1}, default=1)
+
+
+def _fits(dim: _Dim, size: int, sizes: Sizes) -> bool:
+    """Tell whether a size is what is wanted, once all letters are known."""
+    wanted = int(dim.name) if dim.name.isdigit() else sizes[dim.name]
+    return size == wanted or (dim.or_one and size == 1)
+
+
+def _wrong_shape(
+    name: str, dims: tuple[_Dim, ...], sizes: Sizes, found: tuple[int, ...]
+) -> ValueError:
+    known = tuple(dim._replace(name=str(sizes.get(dim.name, dim.name))) for dim in dims)
+    return ValueError(f"{name} must have shape {_Shape(known, ())}, got {found}")
 
 
 def _name(dtype: Any) -> str:

@@ -2,32 +2,32 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from taichi_softras.arrays.bridge import apply, dtype_of
+from taichi_softras.arrays.calls import apply, apply_kernel
 from taichi_softras.arrays.kernels.corners import (
     column_kernel,
     columns_kernel,
     spread_faces_kernel,
     spread_means_kernel,
 )
-from taichi_softras.arrays.operator import Allocate, Array, KernelOperator
+from taichi_softras.arrays.operator import Allocate, Array, Operator, Shared
 
 
 @dataclass(frozen=True)
-class _Concatenate:
-    """An operator that puts arrays of 4 dimensions side by side, in the last one."""
+class _Concatenate(Operator):
+    """Puts arrays of 4 dimensions side by side, in the last one."""
 
-    dtype: Any
+    def shared(self, inputs: Sequence[Array]) -> Sequence[Shared | None]:
+        return [Shared(max(x.shape[0] for x in inputs))] * len(inputs)
 
     def forward(
         self, inputs: Sequence[Array], allocate: Allocate
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         shape = tuple(max(x.shape[i] for x in inputs) for i in range(3))
-        result = allocate((*shape, sum(x.shape[3] for x in inputs)), self.dtype)
+        result = allocate((*shape, sum(x.shape[3] for x in inputs)))
         first = 0
         for x in inputs:
-            columns_kernel(self.dtype)(x, first, result)
+            columns_kernel(allocate.dtype)(x, first, result)
             first += x.shape[3]
         return (result,), ()
 
@@ -41,7 +41,7 @@ class _Concatenate:
         first = 0
         for x in inputs:
             if x.grad is not None:
-                columns_kernel(self.dtype).grad(x, first, outputs[0])
+                columns_kernel(allocate.dtype).grad(x, first, outputs[0])
             first += x.shape[3]
 
 
@@ -49,30 +49,25 @@ def concatenate(arrays: Sequence[Array]) -> Array:
     """Put arrays side by side in the last dimension.
 
     Args:
-        arrays: (B or 1, F or 1, N, K), of one type; K may differ.
+        arrays: (B or 1, F or 1, N, K), of one type; K may differ. One whose gradient is wanted has
+            a place for each of the F faces.
 
     Returns:
         (B, F, N, the sum of K).
     """
-    return apply(_Concatenate(dtype_of(arrays[0])), arrays)[0]
+    return apply(_Concatenate(), arrays)[0]
 
 
 def column_of(values: Array, column: int) -> Array:
     """Take one number of each corner: (B, F, 3, K) to (B, F, 3, 1)."""
-    dtype = dtype_of(values)
-    shape = (*values.shape[:3], 1)
-    return apply(KernelOperator(column_kernel(dtype), dtype, (shape,), (column,)), (values,))[0]
+    return apply_kernel(column_kernel, (values,), (*values.shape[:3], 1), constants=(column,))
 
 
 def spread_faces(values: Array) -> Array:
     """Give all corners of a face what it has: (B, F, K) to (B, F, 3, K)."""
-    dtype = dtype_of(values)
-    shape = (*values.shape[:2], 3, values.shape[2])
-    return apply(KernelOperator(spread_faces_kernel(dtype), dtype, (shape,)), (values,))[0]
+    return apply_kernel(spread_faces_kernel, (values,), (*values.shape[:2], 3, values.shape[2]))
 
 
 def spread_means(values: Array) -> Array:
     """Give all corners of a face the mean of what they have, (B, F, 3, K)."""
-    dtype = dtype_of(values)
-    shape = tuple(values.shape)
-    return apply(KernelOperator(spread_means_kernel(dtype), dtype, (shape,)), (values,))[0]
+    return apply_kernel(spread_means_kernel, (values,), tuple(values.shape))

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from taichi_softras.arrays.bridge import apply, dtype_of
-from taichi_softras.arrays.checks import check_array, check_items
+from taichi_softras.arrays.calls import apply_kernel
+from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.kernels.sparse import sparse_kernel
-from taichi_softras.arrays.operator import Array, KernelOperator
+from taichi_softras.arrays.operator import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +39,12 @@ class SparseMatrix:
             TypeError: If ``values`` is of the wrong kind or type.
             ValueError: If its shape doesn't fit.
         """
-        check_array("values", values, ("B or 1", self.num_columns, "K"), dtype_of(self.weights))
-        num_items = check_items(
-            values=values, rows=self.rows, columns=self.columns, weights=self.weights
+        sizes = check_arrays(
+            self.weights,
+            values=(values, f"(B or 1, {self.num_columns}, K)"),
+            rows=(self.rows, "(B or 1, N) int32"),
+            columns=(self.columns, "(B or 1, N) int32"),
+            weights=(self.weights, "(B or 1, N)"),
         )
-        dtype = dtype_of(values)
-        shape = (num_items, self.num_rows, values.shape[2])
-        operator = KernelOperator(sparse_kernel(dtype), dtype, (shape,))
-        return apply(operator, (values, self.rows, self.columns, self.weights))[0]
+        shape = (sizes["B"], self.num_rows, sizes["K"])
+        return apply_kernel(sparse_kernel, (values, self.rows, self.columns, self.weights), shape)

@@ -34,16 +34,24 @@ class _Vectors(VectorNdarray):  # type: ignore[misc]
             runtime.prog.delete_ndarray(self.arr)
 
 
-def allocate(
-    shape: Shape, dtype: Any, *, grad: float | None = None, clear: bool = True
-) -> ti.Ndarray:
-    """See `arrays.operator.Allocate`; Taichi clears all of its arrays."""
-    if isinstance(dtype, VectorType):
-        return _Vectors(dtype.n, dtype.dtype, shape)
-    array = ti.ndarray(dtype, shape, needs_grad=grad is not None)
-    if grad:
-        array.grad.fill(grad)
-    return array
+@dataclass(frozen=True)
+class Allocator:
+    """An `arrays.operator.Allocate`; Taichi clears all of its arrays."""
+
+    dtype: Any
+
+    def __call__(
+        self, shape: Shape, dtype: Any = None, *, grad: float | None = None, clear: bool = True
+    ) -> ti.Ndarray:
+        """See `arrays.operator.Allocate`."""
+        if isinstance(dtype, VectorType):
+            return _Vectors(dtype.n, dtype.dtype, shape)
+        array = ti.ndarray(
+            self.dtype if dtype is None else dtype, shape, needs_grad=grad is not None
+        )
+        if grad:
+            array.grad.fill(grad)
+        return array
 
 
 def from_numpy(numbers: np.ndarray, *, needs_grad: bool = False) -> ti.Ndarray:
@@ -95,13 +103,14 @@ def _run_unrecorded(
     function: Callable[[Sequence[Array], Allocate], Any], inputs: Sequence[Array], results: Any
 ) -> None:
     with launching(inputs):
-        results.append(function(inputs, allocate))
+        results.append(function(inputs, Allocator(inputs[0].dtype)))
 
 
 @ti.ad.grad_replaced  # type: ignore[untyped-decorator]
 def _run(call: _Call) -> None:
     needs_grad = any(x.grad is not None for x in call.inputs)
     with launching(call.inputs):
+        allocate = Allocator(call.inputs[0].dtype)
         call.outputs, call.saved = call.operator.forward(call.inputs, allocate)
         if needs_grad:
             for output in call.outputs:
@@ -113,4 +122,5 @@ def _run(call: _Call) -> None:
 def _run_backward(call: _Call) -> None:
     if any(x.grad is not None for x in call.inputs):
         with launching(call.outputs):
+            allocate = Allocator(call.inputs[0].dtype)
             call.operator.backward(call.inputs, call.outputs, call.saved, allocate)

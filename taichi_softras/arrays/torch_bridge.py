@@ -6,6 +6,7 @@ allocate a ``.grad`` on any argument that requires one.
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def run(
     device = inputs[0].device
     arrays = [x.detach().contiguous() for x in inputs]
     with _launching(device):
-        return function(arrays, _allocate_on(device))
+        return function(arrays, Allocator.beside(arrays[0]))
 
 
 class _OperatorFunction(torch.autograd.Function):
@@ -80,7 +81,7 @@ class _OperatorFunction(torch.autograd.Function):
         """Run, and keep what the gradient needs."""
         arrays = [x.detach().contiguous() for x in inputs]
         with _launching(inputs[0].device):
-            outputs, saved = operator.forward(arrays, _allocate_on(inputs[0].device))
+            outputs, saved = operator.forward(arrays, Allocator.beside(arrays[0]))
         ctx.operator = operator
         ctx.sizes = len(inputs), len(outputs)
         # The inputs themselves, not the contiguous copies: PyTorch then notices if the caller
@@ -140,7 +141,7 @@ def _differentiate(
     device = inputs[0].device
     ensure_running(device.type)  # not so if Taichi was reset since
     with _launching(device):
-        ctx.operator.backward(inputs, outputs, saved, _allocate_on(device))
+        ctx.operator.backward(inputs, outputs, saved, Allocator.beside(inputs[0]))
     return tuple(x.grad for x in inputs)
 
 
@@ -153,28 +154,37 @@ def _leaf(tensor: torch.Tensor, grad: torch.Tensor | None) -> torch.Tensor:
     return leaf
 
 
-def _allocate_on(device: torch.device) -> Allocate:
-    """Make an `arrays.operator.Allocate` for a device."""
+@dataclass(frozen=True)
+class Allocator:
+    """An `arrays.operator.Allocate` for a device."""
 
-    def allocate(
-        shape: Shape, dtype: Any, *, grad: float | None = None, clear: bool = True
+    device: torch.device
+    dtype: Any
+
+    @classmethod
+    def beside(cls, tensor: torch.Tensor) -> "Allocator":
+        """Make one for a call whose first input is ``tensor``."""
+        return cls(tensor.device, TAICHI_DTYPE[tensor.dtype])
+
+    def __call__(
+        self, shape: Shape, dtype: Any = None, *, grad: float | None = None, clear: bool = True
     ) -> torch.Tensor:
+        """See `arrays.operator.Allocate`."""
         # The memory belongs to the current stream, but is cleared on the one that the kernels run
         # on: they, and whoever is next given memory that has been freed, then come in order.
         if isinstance(dtype, VectorType):
             shape, dtype = (*shape, dtype.n), dtype.dtype
-        tensor = torch.empty(shape, dtype=_TORCH_DTYPE[dtype], device=device)
+        torch_dtype = _TORCH_DTYPE[self.dtype if dtype is None else dtype]
+        tensor = torch.empty(shape, dtype=torch_dtype, device=self.device)
         if grad is not None:
             tensor.requires_grad_()
             tensor.grad = torch.empty_like(tensor)
-        with _on_default_stream(device), torch.no_grad():
+        with _on_default_stream(self.device), torch.no_grad():
             if clear:
                 tensor.zero_()
             if grad is not None and tensor.grad is not None:
                 tensor.grad.fill_(grad)
         return tensor
-
-    return allocate
 
 
 @contextlib.contextmanager

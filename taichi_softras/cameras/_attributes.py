@@ -1,14 +1,15 @@
 """Attributes of poses and lenses: plain numbers, checked, or arrays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from taichi_softras.arrays.bridge import apply, array_like, dtype_of, is_array
-from taichi_softras.arrays.broadcast import unshare
-from taichi_softras.arrays.checks import check_array, check_items
-from taichi_softras.arrays.operator import Array, KernelOperator
+from taichi_softras.arrays.bridge import array_like, is_array
+from taichi_softras.arrays.calls import apply_kernel
+from taichi_softras.arrays.checks import check_arrays
+from taichi_softras.arrays.launcher import Kernel
+from taichi_softras.arrays.operator import Array
 
 
 def keep_numbers(options: object, **shapes: tuple[int, ...]) -> None:
@@ -53,20 +54,15 @@ def as_numbers(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 def attribute_arrays(options: object, like: Array, **shapes: tuple[int, ...]) -> list[Array]:
     """Take attributes as arrays of the framework and type of another; check their shapes."""
-    arrays = []
-    for name, shape in shapes.items():
-        array = array_like(getattr(options, name), like)
-        check_array(name, array, ("B or 1", *shape), dtype_of(like))
-        arrays.append(array)
-    check_items(**dict(zip(shapes, arrays)))
-    return arrays
+    arrays = {name: array_like(getattr(options, name), like) for name in shapes}
+    texts = {name: f"({', '.join(['B or 1', *map(str, shapes[name])])})" for name in shapes}
+    check_arrays(like, **{name: (arrays[name], texts[name]) for name in shapes})
+    return list(arrays.values())
 
 
 def make_matrices(
-    kernel: Callable[..., None], arrays: Any, like: Array, *constants: float
+    build: Callable[[Any], Kernel], arrays: Sequence[Array], *constants: float
 ) -> Array:
     """Run a kernel that makes a 4 x 4 matrix for each item of its arrays, whose sizes fit."""
     num_items = max(array.shape[0] for array in arrays)
-    operator = KernelOperator(kernel, dtype_of(like), ((num_items, 4, 4),), constants)
-    (matrices,) = apply(operator, [unshare(array, num_items) for array in arrays])
-    return matrices
+    return apply_kernel(build, arrays, (num_items, 4, 4), constants=constants)

@@ -1,7 +1,5 @@
 """Planning what becomes of faces at the near plane: counts, prefix sum, fill."""
 
-from typing import Any
-
 import taichi as ti
 
 from taichi_softras.arrays.operator import Allocate, Array
@@ -10,13 +8,12 @@ from taichi_softras.cameras.kernels.clipping import plan_kernels
 
 
 def plan_clipping(
-    face_points: Array, dtype: Any, near: float, plane: float, allocate: Allocate
+    face_points: Array, near: float, plane: float, allocate: Allocate
 ) -> tuple[Array, Array]:
     """Plan the pieces that faces are cut into, in an order that depends on nothing but the input.
 
     Args:
         face_points: (B, F, 3, 3), in the view frame.
-        dtype: Its type, ``ti.f32`` or ``ti.f64``.
         near: Depth below which a corner must not be.
         plane: Depth at which faces are cut.
         allocate: Makes arrays.
@@ -25,7 +22,7 @@ def plan_clipping(
         The face that each piece is of, and what it is (see `cameras.kernels.clipping`),
         (B, F + E) int32, E the largest number of second parts that faces of one item leave.
     """
-    kernels = plan_kernels(dtype)
+    kernels = plan_kernels(allocate.dtype)
     num_items, num_faces = face_points.shape[:2]
     counts = allocate((num_items * num_faces,), ti.i32)
     kernels.count_second_parts(face_points, near, plane, counts)

@@ -7,9 +7,10 @@ it can be drawn.
 
 from dataclasses import dataclass
 
-from taichi_softras.arrays.bridge import apply, dtype_of, run
-from taichi_softras.arrays.checks import check_array, check_sizes
-from taichi_softras.arrays.operator import Array, KernelOperator
+from taichi_softras.arrays.bridge import dtype_of, run
+from taichi_softras.arrays.calls import KernelOperator, apply, apply_kernel
+from taichi_softras.arrays.checks import check_arrays
+from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_positive
 from taichi_softras.cameras._clip_plan import plan_clipping
 from taichi_softras.cameras.kernels.clipping import (
@@ -82,13 +83,12 @@ def clip_faces(face_points: Array, near: float) -> ClippedFaces:
 
 def cut_faces(face_points: Array, near: float) -> ClippedFaces:
     """Do as `clip_faces`, whether or not there is a face to change; arguments are not checked."""
-    dtype, plane = dtype_of(face_points), near * (1 + PLANE_MARGIN)
+    plane = near * (1 + PLANE_MARGIN)
     source, pieces = run(
-        lambda inputs, allocate: plan_clipping(inputs[0], dtype, near, plane, allocate),
-        (face_points,),
+        lambda inputs, allocate: plan_clipping(inputs[0], near, plane, allocate), (face_points,)
     )
     shape = (*source.shape, 3, 3)
-    operator = KernelOperator(clip_kernel(dtype), dtype, (shape, shape), (plane,))
+    operator = KernelOperator(clip_kernel, (shape, shape), (plane,))
     points, weights = apply(operator, (face_points, source, pieces))
     return ClippedFaces(points, face_points.shape[1], source, weights)
 
@@ -110,21 +110,18 @@ def clip_attributes(attributes: Array, clipped: ClippedFaces) -> Array:
         ValueError: If its shape does not fit.
     """
     num_items, num_faces = clipped.points.shape[0], clipped.num_faces
-    dtype = dtype_of(clipped.points)
-    check_array("attributes", attributes, ("B or 1", num_faces, 3, "K"), dtype)
-    check_sizes("attributes", attributes, (num_items, *attributes.shape[1:]))
+    wanted = f"({num_items} or 1, {num_faces}, 3, K)"
+    check_arrays(clipped.points, attributes=(attributes, wanted))
     if clipped.source is None:
         return attributes
     shape = (*clipped.source.shape, *attributes.shape[2:])
-    operator = KernelOperator(
-        clip_attributes_kernel(dtype),
-        dtype,
-        (shape,),
-        mask_kernel=finite_faces_kernel(dtype),
-        mask_shape=tuple(attributes.shape[:2]),
+    return apply_kernel(
+        clip_attributes_kernel,
+        (attributes, clipped.source, clipped.weights),
+        shape,
+        num_rows=num_faces,
+        mask=finite_faces_kernel,
     )
-    (result,) = apply(operator, (attributes, clipped.source, clipped.weights))
-    return result
 
 
 def count_clipped(face_points: Array, near: float) -> int:
@@ -141,7 +138,7 @@ def count_clipped(face_points: Array, near: float) -> int:
         TypeError: If the array is of the wrong kind or type, or ``near`` no number.
         ValueError: If its shape doesn't fit, or ``near`` is not above 0.
     """
-    check_array("face_points", face_points, ("B", "F", 3, 3))
+    check_arrays(face_points=(face_points, "(B, F, 3, 3)"))
     near = check_positive("near", near)
     if 0 in face_points.shape:
         return 0
@@ -163,7 +160,7 @@ def count_nearer(points: Array, near: float) -> int:
         TypeError: If the array is of the wrong kind or type.
         ValueError: If its shape doesn't fit.
     """
-    check_array("points", points, ("B", "V", 3))
+    check_arrays(points=(points, "(B, V, 3)"))
     if 0 in points.shape:
         return 0
     kernel = nearer_kernel(dtype_of(points))

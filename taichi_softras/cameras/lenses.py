@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from taichi_softras.arrays.bridge import dtype_of, is_array
-from taichi_softras.arrays.checks import check_array
+from taichi_softras.arrays.bridge import is_array
+from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_integer, keep_checked
 from taichi_softras.cameras._attributes import (
@@ -106,7 +106,7 @@ class Orthographic:
     def projection_matrix(self, like: Array, aspect: float) -> Array:
         """See `Lens.projection_matrix`."""
         arrays = attribute_arrays(self, like, half_height=())
-        return make_matrices(orthographic_kernel(dtype_of(like)), arrays, like, aspect)
+        return make_matrices(orthographic_kernel, arrays, aspect)
 
     def distortion_coefficients(self, like: Array) -> None:
         """There is no distortion."""
@@ -137,8 +137,7 @@ class _PixelLens:
                 f"must be {self.width / self.height:.6g}, got {aspect:.6g}"
             )
         arrays = attribute_arrays(self, like, matrix=(3, 3))
-        kernel = intrinsics_kernel(dtype_of(like))
-        return make_matrices(kernel, arrays, like, float(self.height), float(self.width))
+        return make_matrices(intrinsics_kernel, arrays, float(self.height), float(self.width))
 
 
 @dataclass(frozen=True)
@@ -281,6 +280,5 @@ def perspective(fov_degrees: Array, aspect: float) -> Array:
     Returns:
         View to clip coordinates, (B, 4, 4). The third row keeps the depth.
     """
-    check_array("fov_degrees", fov_degrees, ("B",))
-    kernel = perspective_kernel(dtype_of(fov_degrees))
-    return make_matrices(kernel, (fov_degrees,), fov_degrees, aspect, math.pi / 360)
+    check_arrays(fov_degrees=(fov_degrees, "(B,)"))
+    return make_matrices(perspective_kernel, (fov_degrees,), aspect, math.pi / 360)

@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from taichi_softras.arrays.bridge import apply, array_like, dtype_of, is_array
-from taichi_softras.arrays.broadcast import unshare
-from taichi_softras.arrays.checks import check_array, check_items
-from taichi_softras.arrays.operator import KernelOperator
+from taichi_softras.arrays.bridge import array_like, is_array
+from taichi_softras.arrays.calls import apply_kernel
+from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.cameras._attributes import as_numbers
 from taichi_softras.cameras.kernels.poses import (
     orbit_kernel,
@@ -80,12 +79,7 @@ def _orbit(
         flat = np.cos(elevations)
         places = [flat * np.sin(azimuths), np.sin(elevations), flat * np.cos(azimuths)]
         return distances[:, None] * np.stack(places, axis=1)
-    dtype = dtype_of(like)
     arrays = {name: array_like(value, like) for name, value in values.items()}
-    for name, array in arrays.items():
-        check_array(name, array, ("B or 1",), dtype)
+    sizes = check_arrays(like, **{name: (array, "(B or 1,)") for name, array in arrays.items()})
     constants = (added_degrees, math.pi / 180)
-    num_items = check_items(**arrays)
-    operator = KernelOperator(orbit_kernel(dtype), dtype, ((num_items, 3),), constants)
-    (eyes,) = apply(operator, [unshare(array, num_items) for array in arrays.values()])
-    return eyes
+    return apply_kernel(orbit_kernel, list(arrays.values()), (sizes["B"], 3), constants=constants)

@@ -1,11 +1,12 @@
 """Poses: from the world to the view frame of a camera."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 
-from taichi_softras.arrays.bridge import dtype_of, is_array
+from taichi_softras.arrays.bridge import is_array
 from taichi_softras.arrays.operator import Array
 from taichi_softras.cameras._attributes import attribute_arrays, keep_numbers, make_matrices
 from taichi_softras.cameras.kernels.poses import extrinsics_kernel, look_kernel
@@ -58,7 +59,7 @@ class LookAt:
     def view_matrix(self, like: Array) -> Array:
         """See `Pose.view_matrix`."""
         arrays = attribute_arrays(self, like, eye=(3,), at=(3,), up=(3,))
-        return make_matrices(look_kernel(dtype_of(like), at_point=True), arrays, like)
+        return make_matrices(partial(look_kernel, at_point=True), arrays)
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Look:
     def view_matrix(self, like: Array) -> Array:
         """See `Pose.view_matrix`."""
         arrays = attribute_arrays(self, like, eye=(3,), direction=(3,), up=(3,))
-        return make_matrices(look_kernel(dtype_of(like), at_point=False), arrays, like)
+        return make_matrices(partial(look_kernel, at_point=False), arrays)
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Extrinsics:
     def view_matrix(self, like: Array) -> Array:
         """See `Pose.view_matrix`."""
         arrays = attribute_arrays(self, like, rotation=(3, 3), translation=(3,))
-        return make_matrices(extrinsics_kernel(dtype_of(like)), arrays, like)
+        return make_matrices(extrinsics_kernel, arrays)
 
 
 def _span_a_plane(u: np.ndarray, v: np.ndarray) -> bool:

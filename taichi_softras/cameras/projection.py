@@ -5,19 +5,21 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from taichi_softras.arrays.bridge import apply, dtype_of, is_array
-from taichi_softras.arrays.broadcast import unshare, unshare_rows
-from taichi_softras.arrays.checks import check_array, check_items
+from taichi_softras.arrays.calls import apply_kernel
+from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.kernels.points import finite_kernel
-from taichi_softras.arrays.operator import Array, KernelOperator
+from taichi_softras.arrays.launcher import Kernel
+from taichi_softras.arrays.operator import Array
 from taichi_softras.cameras.camera import Camera
 from taichi_softras.cameras.kernels.lenses import distort_kernel, fisheye_kernel
-from taichi_softras.cameras.kernels.poses import (
-    eye_kernel,
-)
+from taichi_softras.cameras.kernels.poses import eye_kernel
 from taichi_softras.cameras.kernels.projection import to_ndc_kernel, to_view_kernel
 from taichi_softras.cameras.lenses import DISTORTION_COUNTS, FISHEYE_COUNTS, Lens, either
 from taichi_softras.cameras.poses import Pose
+
+VERTICES = "(B or 1, V, 3)"
+POINTS = "(B or 1, V, 3) or (B or 1, F, 3, 3)"
+MATRICES = "(B or 1, 4, 4)"
 
 
 def project(vertices: Array, camera: Camera, aspect: float) -> Array:
@@ -36,10 +38,10 @@ def project(vertices: Array, camera: Camera, aspect: float) -> Array:
         TypeError: If an array is of the wrong kind or type.
         ValueError: If shapes or devices don't fit, or ``aspect`` does not fit the lens.
     """
-    check_array("vertices", vertices, ("B or 1", "V", 3))
+    check_arrays(vertices=(vertices, VERTICES))
     view = camera.view_matrix(vertices)
     lens = _lens_arrays(vertices, camera, aspect)
-    check_items(vertices=vertices, view=view, **lens)
+    check_arrays(vertices=(vertices, VERTICES), view=(view, MATRICES), **lens)
     return _view_to_ndc(_to_view(vertices, view), camera, lens)
 
 
@@ -57,7 +59,7 @@ def to_view(vertices: Array, camera: Pose) -> Array:
         TypeError: If an array is of the wrong kind or type.
         ValueError: If shapes or devices don't fit.
     """
-    check_array("vertices", vertices, ("B or 1", "V", 3))
+    check_arrays(vertices=(vertices, VERTICES))
     return _to_view(vertices, camera.view_matrix(vertices))
 
 
@@ -75,11 +77,11 @@ def turn_to_view(directions: Array, camera: Pose) -> Array:
         TypeError: If an array is of the wrong kind or type.
         ValueError: If shapes or devices don't fit.
     """
-    check_array("directions", directions, ("B or 1", "V", 3))
+    check_arrays(directions=(directions, VERTICES))
     view = camera.view_matrix(directions)
-    num_items = check_items(directions=directions, view=view)
+    sizes = check_arrays(directions=(directions, VERTICES), view=(view, MATRICES))
     turn_kernel = functools.partial(to_view_kernel, w=0)
-    return _apply_to_points(turn_kernel, directions, (view,), num_items)
+    return _move_points(turn_kernel, directions, view, sizes["B"])
 
 
 def eyes_of(camera: Pose, like: Array) -> Array:
@@ -93,9 +95,7 @@ def eyes_of(camera: Pose, like: Array) -> Array:
         (B, 3), in the world.
     """
     view = camera.view_matrix(like)
-    dtype = dtype_of(like)
-    operator = KernelOperator(eye_kernel(dtype), dtype, ((view.shape[0], 3),))
-    return apply(operator, (view,))[0]
+    return apply_kernel(eye_kernel, (view,), (view.shape[0], 3))
 
 
 def view_to_ndc(points: Array, camera: Lens, aspect: float) -> Array:
@@ -115,33 +115,32 @@ def view_to_ndc(points: Array, camera: Lens, aspect: float) -> Array:
         TypeError: If an array is of the wrong kind or type.
         ValueError: If shapes or devices don't fit, or ``aspect`` does not fit the lens.
     """
-    is_corners = is_array(points) and len(points.shape) == 4
-    check_array("points", points, ("B or 1", "F", 3, 3) if is_corners else ("B or 1", "V", 3))
+    check_arrays(points=(points, POINTS))
     return _view_to_ndc(points, camera, _lens_arrays(points, camera, aspect))
 
 
 def _to_view(vertices: Array, view: Array) -> Array:
-    num_items = check_items(vertices=vertices, view=view)
-    return _apply_to_points(to_view_kernel, vertices, (view,), num_items)
+    sizes = check_arrays(vertices=(vertices, VERTICES), view=(view, MATRICES))
+    return _move_points(to_view_kernel, vertices, view, sizes["B"])
 
 
-def _lens_arrays(like: Array, camera: Lens, aspect: float) -> dict[str, Array]:
-    arrays = {"projection": camera.projection_matrix(like, aspect)}
+def _lens_arrays(like: Array, camera: Lens, aspect: float) -> dict[str, tuple[Array, str]]:
+    """Ask a lens for its arrays, by their names, and say what they must be."""
+    lens = {"projection": (camera.projection_matrix(like, aspect), MATRICES)}
     distortion = camera.distortion_coefficients(like)
-    return arrays if distortion is None else {**arrays, "distortion": distortion}
+    return lens if distortion is None else {**lens, "distortion": (distortion, "(B or 1, K)")}
 
 
-def _view_to_ndc(points: Array, camera: Lens, lens: dict[str, Array]) -> Array:
-    num_items = check_items(points=points, **lens)
-    num_points = math.prod(points.shape[1:-1])
+def _view_to_ndc(points: Array, camera: Lens, lens: dict[str, tuple[Array, str]]) -> Array:
+    sizes = check_arrays(points=(points, POINTS), **lens)
+    num_items, num_points = sizes["B"], math.prod(points.shape[1:-1])
     if "distortion" in lens:
-        distortion = (lens["distortion"],)
-        build = _distortion_kernel(camera, lens["distortion"].shape[1])
-        points = _apply_to_points(build, points, distortion, num_items, num_points)
-    return _apply_to_points(to_ndc_kernel, points, (lens["projection"],), num_items, num_points)
+        build = _distortion_kernel(camera, sizes["K"])
+        points = _move_points(build, points, lens["distortion"][0], num_items, num_points)
+    return _move_points(to_ndc_kernel, points, lens["projection"][0], num_items, num_points)
 
 
-def _distortion_kernel(camera: Lens, count: int) -> Callable[[Any], Callable[..., None]]:
+def _distortion_kernel(camera: Lens, count: int) -> Callable[[Any], Kernel]:
     """Choose the kernel for a lens of ``count`` coefficients."""
     is_fisheye = getattr(camera, "fisheye", False)
     counts = FISHEYE_COUNTS if is_fisheye else DISTORTION_COUNTS
@@ -150,25 +149,19 @@ def _distortion_kernel(camera: Lens, count: int) -> Callable[[Any], Callable[...
     return fisheye_kernel if is_fisheye else functools.partial(distort_kernel, count=count)
 
 
-def _apply_to_points(
-    build_kernel: Callable[[Any], Callable[..., None]],
+def _move_points(
+    build: Callable[[Any], Kernel],
     points: Array,
-    parameters: tuple[Array, ...],
+    parameters: Array,
     num_items: int,
     *constants: int,
 ) -> Array:
     """Run a kernel from points to points, with the mask of those that are finite."""
-    dtype = dtype_of(points)
-    num_points = math.prod(points.shape[1:-1])
-    points = unshare(points, num_items)
-    shared = [unshare_rows(array, num_items, num_points) for array in parameters]
-    operator = KernelOperator(
-        build_kernel(dtype),
-        dtype,
-        ((num_items, *points.shape[1:]),),
-        constants,
-        mask_kernel=finite_kernel(dtype),
-        mask_shape=(points.shape[0], num_points),
+    return apply_kernel(
+        build,
+        (points, parameters),
+        (num_items, *points.shape[1:]),
+        constants=constants,
+        num_rows=math.prod(points.shape[1:-1]),
+        mask=finite_kernel,
     )
-    (result,) = apply(operator, (points, *shared))
-    return result

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import taichi as ti
 from taichi.lang import impl
 
-from taichi_softras.arrays.checks import check_array
+from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.options import check_number, check_positive
 from taichi_softras.arrays.runtime import launching
-from taichi_softras.arrays.taichi_bridge import allocate
+from taichi_softras.arrays.taichi_bridge import Allocator
 from taichi_softras.fitting.kernels.adam import adam_kernel
 
 
@@ -43,7 +43,7 @@ class Adam:
             if not isinstance(parameter, ti.Ndarray):
                 name = type(parameter).__name__
                 raise TypeError(f"parameters[{i}] must be a ti.ndarray, got {name}")
-            check_array(f"parameters[{i}]", parameter, parameter.shape)
+            check_arrays(**{f"parameters[{i}]": (parameter, str(parameter.shape))})
             if parameter.grad is None:
                 raise ValueError(f"parameters[{i}] must have a gradient: needs_grad=True")
         self._decays = []
@@ -54,8 +54,8 @@ class Adam:
             self._decays.append(decay)
         self.learning_rate = check_positive("learning_rate", learning_rate)
         self._parameters = list(parameters)
-        self._means = [allocate(x.shape, x.dtype) for x in parameters]
-        self._squares = [allocate(x.shape, x.dtype) for x in parameters]
+        self._means = [Allocator(x.dtype)(x.shape) for x in parameters]
+        self._squares = [Allocator(x.dtype)(x.shape) for x in parameters]
         self._smallest = check_positive("smallest", smallest)
         self._steps = 0
 
@@ -79,6 +79,16 @@ class Adam:
         with launching(self._parameters):
             for values, means, squares in zip(self._parameters, self._means, self._squares):
                 adam_kernel(values.dtype)(
-                    *(values, values.grad, means, squares),
-                    *(self.learning_rate, *self._decays, *gains, *weights, self._smallest),
+                    values=values,
+                    gradients=values.grad,
+                    means=means,
+                    squares=squares,
+                    learning_rate=self.learning_rate,
+                    mean_decay=self._decays[0],
+                    square_decay=self._decays[1],
+                    mean_gain=gains[0],
+                    square_gain=gains[1],
+                    mean_weight=weights[0],
+                    square_weight=weights[1],
+                    smallest=self._smallest,
                 )

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from taichi_softras.arrays.bridge import is_array
-from taichi_softras.arrays.checks import check_array
+from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.options import check_flag, keep_checked
 from taichi_softras.lights.kernels.packing import LIGHT_PARTS, LightKinds
 
@@ -214,9 +214,8 @@ class Light:
     @property
     def lighting(self) -> Lighting:
         """The same light as a `Lighting`."""
-        for name, value in vars(self).items():
-            if is_array(value):
-                check_array(name, value, ("B or 1", 3))
+        given = {name: value for name, value in vars(self).items() if is_array(value)}
+        check_arrays(**{name: (value, "(B or 1, 3)") for name, value in given.items()})
         directional = DirectionalLight(self.diffuse, self.direction)
         return Lighting(lights=(AmbientLight(self.ambient), directional))
 

@@ -8,33 +8,35 @@ from typing import Any
 
 import numpy as np
 
-from taichi_softras.arrays.bridge import apply, array_like, dtype_of, is_array
-from taichi_softras.arrays.broadcast import unshare
-from taichi_softras.arrays.checks import check_array, check_items
-from taichi_softras.arrays.operator import Allocate, Array
+from taichi_softras.arrays.bridge import array_like, is_array
+from taichi_softras.arrays.calls import apply
+from taichi_softras.arrays.checks import check_arrays
+from taichi_softras.arrays.operator import Allocate, Array, Operator, Shared
 from taichi_softras.lights.kernels.packing import pack_kernel
 from taichi_softras.lights.kinds import Lighting, number_rows
 
 
 @dataclass(frozen=True)
-class PackOperator:
+class PackOperator(Operator):
     """Puts arrays side by side: inputs (B or 1, ...), of 1 to 3 dimensions, become one (B, N).
 
     Attributes:
-        dtype: ``ti.f32`` or ``ti.f64``.
         num_items: B.
     """
 
-    dtype: Any
     num_items: int
+
+    def shared(self, inputs: Sequence[Array]) -> Sequence[Shared | None]:
+        """Declare that each input may serve all items."""
+        return [Shared(self.num_items)] * len(inputs)
 
     def forward(
         self, inputs: Sequence[Array], allocate: Allocate
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         """Copy each input to its columns."""
-        numbers = allocate((self.num_items, sum(map(row_size, inputs))), self.dtype)
+        numbers = allocate((self.num_items, sum(map(row_size, inputs))))
         for array, column in self._columns(inputs):
-            self._kernel(array)(array, row_size(array), column, numbers)
+            pack_kernel(allocate.dtype, len(array.shape))(array, row_size(array), column, numbers)
         return (numbers,), ()
 
     def backward(
@@ -47,10 +49,8 @@ class PackOperator:
         """Copy the gradients back."""
         for array, column in self._columns(inputs):
             if array.grad is not None:
-                self._kernel(array).grad(array, row_size(array), column, *outputs)
-
-    def _kernel(self, array: Array) -> Any:
-        return pack_kernel(self.dtype, len(array.shape))
+                kernel = pack_kernel(allocate.dtype, len(array.shape))
+                kernel.grad(array, row_size(array), column, *outputs)
 
     def _columns(self, inputs: Sequence[Array]) -> Iterator[tuple[Array, int]]:
         column = 0
@@ -82,23 +82,23 @@ def pack_lighting(lighting: Lighting, like: Array, *, eye: Any = None) -> Array:
         TypeError: If an array is of the wrong kind or type.
         ValueError: If a shape doesn't fit, or ``eye`` is missing.
     """
-    dtype = dtype_of(like)
-    parts = {}
+    parts: dict[str, Any] = {}
+    given: dict[str, tuple[Array, str]] = {}
     for name, value, shape in _named_parts(lighting, eye):
         if is_array(value):
-            check_array(name, value, ("B or 1", *shape), dtype)
             parts[name] = value
+            given[name] = value, f"({', '.join(['B or 1', *map(str, shape)])})"
         else:
             parts[name] = number_rows(name, value, shape)
-    num_items = check_items(**parts)
+    check_arrays(like, **given)
+    num_items = _common_items(parts)
     inputs: list[Array] = []
-    for given, group in groupby(parts.values(), key=is_array):
+    for are_arrays, group in groupby(parts.values(), key=is_array):
         run = list(group)
-        inputs += run if given else [array_like(_side_by_side(run), like)]
+        inputs += run if are_arrays else [array_like(_side_by_side(run), like)]
     if len(inputs) == 1 and len(inputs[0].shape) == 2:
         return inputs[0]
-    inputs = [unshare(array, num_items) for array in inputs]
-    (numbers,) = apply(PackOperator(dtype, num_items), inputs)
+    (numbers,) = apply(PackOperator(num_items), inputs)
     return numbers
 
 
@@ -113,6 +113,16 @@ def _named_parts(lighting: Lighting, eye: Any) -> Iterator[tuple[str, Any, tuple
         if values[name] is None:
             raise ValueError(f"{name} is needed for a specular term")
         yield name, values[name], shape
+
+
+def _common_items(parts: dict[str, Any]) -> int:
+    """Find how many items there are, of arrays and of plain numbers, which may have 1 for all."""
+    num_items = max(int(part.shape[0]) for part in parts.values())
+    for name, part in parts.items():
+        if part.shape[0] not in (1, num_items):
+            wanted = ", ".join([f"{num_items} or 1", *map(str, part.shape[1:])])
+            raise ValueError(f"{name} must have shape ({wanted}), got {tuple(part.shape)}")
+    return num_items
 
 
 def _side_by_side(arrays: list[np.ndarray]) -> np.ndarray:

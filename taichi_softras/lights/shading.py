@@ -1,11 +1,11 @@
 """Light on vertices and on faces, by the formula of `taichi_softras.lights`."""
 
+from functools import partial
 from typing import Any
 
-from taichi_softras.arrays.bridge import apply, dtype_of
-from taichi_softras.arrays.broadcast import unshare, unshare_rows
-from taichi_softras.arrays.checks import check_array, check_items
-from taichi_softras.arrays.operator import Array, KernelOperator
+from taichi_softras.arrays.calls import apply_kernel
+from taichi_softras.arrays.checks import check_arrays
+from taichi_softras.arrays.operator import Array
 from taichi_softras.lights.kernels.shading import (
     finite_vertices_kernel,
     shade_faces_kernel,
@@ -44,29 +44,24 @@ def shade(
         TypeError: If an array is of the wrong kind or type.
         ValueError: If a shape doesn't fit, or ``positions`` or ``eye`` are missing.
     """
-    check_array("colors", colors, ("B or 1", "V", 3))
-    dtype = dtype_of(colors)
-    num_vertices = colors.shape[1]
-    check_array("normals", normals, ("B or 1", num_vertices, 3), dtype)
     lighting = as_lighting(light)
     if not lighting.kinds.needs_positions:
         positions = normals  # any array of that shape: it is not looked at
     elif positions is None:
         raise ValueError("positions are needed for point lights and for a specular term")
-    check_array("positions", positions, ("B or 1", num_vertices, 3), dtype)
+    vertices = {"colors": colors, "normals": normals, "positions": positions}
+    wanted = {name: (array, "(B or 1, V, 3)") for name, array in vertices.items()}
+    check_arrays(**wanted)
     numbers = pack_lighting(lighting, colors, eye=eye)
-    num_items = check_items(colors=colors, normals=normals, positions=positions, light=numbers)
-    operator = KernelOperator(
-        shade_kernel(lighting.kinds, dtype),
-        dtype,
-        ((num_items, num_vertices, 3),),
-        mask_kernel=finite_vertices_kernel(dtype),
-        mask_shape=(num_items, num_vertices),
-        mask_inputs=3,
+    sizes = check_arrays(**wanted, light=(numbers, "(B or 1, N)"))
+    return apply_kernel(
+        partial(shade_kernel, lighting.kinds),
+        (*vertices.values(), numbers),
+        (sizes["B"], sizes["V"], 3),
+        num_rows=sizes["V"],
+        mask=finite_vertices_kernel,
+        masked=(0, 1, 2),
     )
-    points = [unshare(array, num_items) for array in (colors, normals, positions)]
-    (lit,) = apply(operator, (*points, unshare_rows(numbers, num_items, num_vertices)))
-    return lit
 
 
 def shade_faces(
@@ -89,21 +84,17 @@ def shade_faces(
         TypeError: If an array is of the wrong kind or type.
         ValueError: If a shape doesn't fit, or ``eye`` is missing.
     """
-    check_array("face_colors", face_colors, ("B or 1", "F", 3, 3))
-    dtype = dtype_of(face_colors)
-    num_faces = face_colors.shape[1]
-    check_array("face_points", face_points, ("B or 1", num_faces, 3, 3), dtype)
+    corners = {"face_colors": face_colors, "face_points": face_points}
+    wanted = {name: (array, "(B or 1, F, 3, 3)") for name, array in corners.items()}
+    check_arrays(**wanted)
     lighting = as_lighting(light)
     numbers = pack_lighting(lighting, face_colors, eye=eye)
-    num_items = check_items(face_colors=face_colors, face_points=face_points, light=numbers)
-    operator = KernelOperator(
-        shade_faces_kernel(lighting.kinds, dtype),
-        dtype,
-        ((num_items, num_faces, 3, 3),),
-        mask_kernel=finite_faces_kernel(dtype),
-        mask_shape=(num_items, num_faces),
-        mask_inputs=2,
+    sizes = check_arrays(**wanted, light=(numbers, "(B or 1, N)"))
+    return apply_kernel(
+        partial(shade_faces_kernel, lighting.kinds),
+        (*corners.values(), numbers),
+        (sizes["B"], sizes["F"], 3, 3),
+        num_rows=sizes["F"],
+        mask=finite_faces_kernel,
+        masked=(0, 1),
     )
-    corners = [unshare(array, num_items) for array in (face_colors, face_points)]
-    (lit,) = apply(operator, (*corners, unshare_rows(numbers, num_items, num_faces)))
-    return lit

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from taichi_softras.arrays.operator import Allocate, Array
+from taichi_softras.arrays.operator import Allocate, Array, Operator
 from taichi_softras.losses.kernels.laplacian import laplacian_kernels
 from taichi_softras.meshes.incidence import Incidence
 
 
 @dataclass(frozen=True)
-class LaplacianOperator:
+class LaplacianOperator(Operator):
     """Subtracts from each vertex the weighted mean of its neighbours; 0 where there are none.
 
     The inputs are vertices (B, V, 3), edges (E, 2), weights (B or 1, E) and inverse_sums (B or 1,
@@ -18,21 +17,27 @@ class LaplacianOperator:
     output is (B, V, 3).
 
     Attributes:
-        dtype: ``ti.f32`` or ``ti.f64``.
         incidence: Of the edges.
     """
 
-    dtype: Any
     incidence: Incidence
 
     def forward(
         self, inputs: Sequence[Array], allocate: Allocate
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         """Subtract."""
-        vertices, edges, *weights = inputs
-        lists = self.incidence.lists(edges, vertices.shape[1], allocate)
-        deltas = allocate(tuple(vertices.shape), self.dtype)
-        laplacian_kernels(self.dtype).laplacian(vertices, edges, *weights, *lists, deltas)
+        vertices, edges, weights, inverse_sums = inputs
+        starts, ends = self.incidence.lists(edges, vertices.shape[1], allocate)
+        deltas = allocate(tuple(vertices.shape))
+        laplacian_kernels(allocate.dtype).laplacian(
+            vertices=vertices,
+            edges=edges,
+            weights=weights,
+            inverse_sums=inverse_sums,
+            starts=starts,
+            ends=ends,
+            deltas=deltas,
+        )
         return (deltas,), ()
 
     def backward(
@@ -43,9 +48,15 @@ class LaplacianOperator:
         allocate: Allocate,
     ) -> None:
         """Multiply with the transpose."""
-        vertices, edges, *weights = inputs
+        vertices, edges, weights, inverse_sums = inputs
         if vertices.grad is not None:
-            lists = self.incidence.lists(edges, vertices.shape[1], allocate)
-            laplacian_kernels(self.dtype).laplacian_backward(
-                edges, *weights, *lists, outputs[0].grad, vertices.grad
+            starts, ends = self.incidence.lists(edges, vertices.shape[1], allocate)
+            laplacian_kernels(allocate.dtype).laplacian_backward(
+                edges=edges,
+                weights=weights,
+                inverse_sums=inverse_sums,
+                starts=starts,
+                ends=ends,
+                grad_deltas=outputs[0].grad,
+                grad_vertices=vertices.grad,
             )

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from taichi_softras.arrays.bridge import dtype_of
-from taichi_softras.arrays.broadcast import unshare
-from taichi_softras.arrays.checks import check_array, check_sizes
+from taichi_softras.arrays.calls import apply_kernel
+from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.operator import Array
 from taichi_softras.losses.kernels.image_losses import (
     iou_kernel,
@@ -17,7 +16,6 @@ from taichi_softras.losses.sums import (
     add_losses,
     check_reduction,
     mean_items,
-    measure,
     sum_items,
 )
 
@@ -44,22 +42,21 @@ def silhouette_loss(alpha: Array, target: Array, *, reduction: Reduction = "mean
         SoftRas, section 4.1, the loss of silhouettes.
     """
     check_reduction(reduction)
-    views = ("N",) if len(getattr(alpha, "shape", ())) == 4 else ()
+    views = "N, " if len(getattr(alpha, "shape", ())) == 4 else ""
     if views and alpha.shape[3] == 1:
         raise ValueError(
             "alpha must have shape (B, H, W), or (B, N, H, W) for N views, without a dimension of "
             f"channels, got {tuple(alpha.shape)}"
         )
-    check_array("alpha", alpha, ("B", *views, "H", "W"))
-    check_array("target", target, ("B or 1", *alpha.shape[1:]), dtype_of(alpha))
-    check_sizes("target", target, alpha.shape)
-    num_items, *num_views, height, _ = alpha.shape
-    shape = (num_items, *num_views) if num_views else (num_items, 1)
-    dtype, num_images = dtype_of(alpha), shape[0] * shape[1]
-    target = unshare(target, num_items)
-    rows = measure(overlap_kernel(dtype), (num_images, height, 2), alpha, target)
-    sums = measure(row_sum_kernel(dtype), (num_images, 2), rows)
-    return mean_items(measure(iou_kernel(dtype), shape, sums), reduction)
+    sizes = check_arrays(
+        alpha=(alpha, f"(B, {views}H, W)"), target=(target, f"(B or 1, {views}H, W)")
+    )
+    num_items, num_views = sizes["B"], sizes.get("N", 1)
+    num_images = num_items * num_views
+    shape = (num_images, sizes["H"], 2)
+    rows = apply_kernel(overlap_kernel, (alpha, target), shape, num_items=num_items)
+    sums = apply_kernel(row_sum_kernel, (rows,), (num_images, 2))
+    return mean_items(apply_kernel(iou_kernel, (sums,), (num_items, num_views)), reduction)
 
 
 def multiview_silhouette_loss(
@@ -92,13 +89,11 @@ def multiview_silhouette_loss(
             "alphas and targets must be as many, at least one each, "
             f"got {len(alphas)} and {len(targets)}"
         )
+    wanted = {}
     for view, (alpha, target) in enumerate(zip(alphas, targets)):
-        like = alphas[0] if view else alpha
-        items = like.shape[0] if view else "B"
-        dtype = dtype_of(like) if view else None
-        check_array(f"alphas[{view}]", alpha, (items, "H", "W"), dtype)
-        check_array(f"targets[{view}]", target, ("B or 1", *alpha.shape[1:]), dtype_of(alpha))
-        check_sizes(f"targets[{view}]", target, alpha.shape)
+        wanted[f"alphas[{view}]"] = alpha, f"(B, H{view}, W{view})"
+        wanted[f"targets[{view}]"] = target, f"(B or 1, H{view}, W{view})"
+    check_arrays(**wanted)
     losses = [silhouette_loss(a, t, reduction=reduction) for a, t in zip(alphas, targets)]
     return add_losses(losses, 1 / len(losses))
 
@@ -119,10 +114,6 @@ def image_loss(image: Array, target: Array, *, reduction: Reduction = "mean") ->
         ValueError: If a shape doesn't fit, or ``reduction`` is neither of the two.
     """
     check_reduction(reduction)
-    check_array("image", image, ("B", "H", "W", "C"))
-    check_array("target", target, ("B or 1", *image.shape[1:]), dtype_of(image))
-    check_sizes("target", target, image.shape)
-    num_items, height, width, channels = image.shape
-    target = unshare(target, num_items)
-    rows = measure(squared_error_kernel(dtype_of(image)), (num_items, height), image, target)
-    return sum_items(rows, 1 / max(height * width * channels, 1), reduction)
+    sizes = check_arrays(image=(image, "(B, H, W, C)"), target=(target, "(B or 1, H, W, C)"))
+    rows = apply_kernel(squared_error_kernel, (image, target), (sizes["B"], sizes["H"]))
+    return sum_items(rows, 1 / max(sizes["H"] * sizes["W"] * sizes["C"], 1), reduction)

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Literal
 
-from taichi_softras.arrays.bridge import apply, dtype_of
-from taichi_softras.arrays.checks import check_array
-from taichi_softras.arrays.operator import Allocate, Array
+from taichi_softras.arrays.calls import apply, apply_kernel
+from taichi_softras.arrays.checks import check_arrays
+from taichi_softras.arrays.operator import Allocate, Array, Operator
 from taichi_softras.arrays.options import check_choice, check_number
 from taichi_softras.losses._laplacian import LaplacianOperator
 from taichi_softras.losses.kernels.mesh_losses import (
@@ -16,13 +17,7 @@ from taichi_softras.losses.kernels.mesh_losses import (
     fold_kernel,
     norm_kernel,
 )
-from taichi_softras.losses.sums import (
-    Reduction,
-    check_reduction,
-    mean_items,
-    measure,
-    sum_items,
-)
+from taichi_softras.losses.sums import Reduction, check_reduction, mean_items, sum_items
 from taichi_softras.losses.topology import MeshTopology
 from taichi_softras.meshes.incidence import Incidence
 
@@ -65,13 +60,13 @@ def laplacian_loss(
     check_choice("weights", weights, ("uniform", "cotangent"))
     _check(vertices, topology, reduction)
     if weights == "uniform":
-        operator = LaplacianOperator(dtype_of(vertices), topology.incidences["edges"])
+        operator = LaplacianOperator(topology.incidences["edges"])
         weighted = (topology.edge_weights, topology.inverse_degrees)
         (deltas,) = apply(operator, (vertices, topology.edges, *weighted))
     else:
         neighbours = (topology.faces, topology.face_edges, topology.edges)
         deltas = apply(_CotangentLaplacian(topology.incidences), (vertices, *neighbours))[0]
-    squares = measure(norm_kernel(dtype_of(vertices)), tuple(vertices.shape[:2]), deltas)
+    squares = apply_kernel(norm_kernel, (deltas,), tuple(vertices.shape[:2]))
     return sum_items(squares, 1, reduction)
 
 
@@ -158,9 +153,8 @@ def edge_length_loss(
         raise ValueError(f"target_length must be at least 0, got {target_length}")
     _check(vertices, topology, reduction)
     shape = (vertices.shape[0], topology.edges.shape[0])
-    kernel = edge_length_kernel(dtype_of(vertices))
     ends = topology.gather("edges", vertices)
-    errors = measure(kernel, shape, ends, constants=(target_length,))
+    errors = apply_kernel(edge_length_kernel, (ends,), shape, constants=(target_length,))
     return mean_items(errors, reduction)
 
 
@@ -183,28 +177,27 @@ def color_laplacian_loss(
         ValueError: If a shape doesn't fit, or ``reduction`` is neither of the two.
     """
     check_reduction(reduction)
-    check_array("face_colors", face_colors, ("B", topology.faces.shape[0], "C"))
+    check_arrays(face_colors=(face_colors, f"(B, {topology.faces.shape[0]}, C)"))
     shape = (face_colors.shape[0], topology.face_pairs.shape[0])
-    kernel = color_difference_kernel(dtype_of(face_colors))
     pair_colors = topology.gather("face_pairs", face_colors)
-    return mean_items(measure(kernel, shape, pair_colors), reduction)
+    return mean_items(apply_kernel(color_difference_kernel, (pair_colors,), shape), reduction)
 
 
 def _check(vertices: Array, topology: MeshTopology, reduction: Reduction) -> None:
     check_reduction(reduction)
-    check_array("vertices", vertices, ("B", "V", 3))
-    shape = (1, vertices.shape[1])
-    check_array("inverse_degrees", topology.inverse_degrees, shape, dtype_of(vertices))
+    check_arrays(
+        vertices=(vertices, "(B, V, 3)"), inverse_degrees=(topology.inverse_degrees, "(1, V)")
+    )
 
 
 def _folds(vertices: Array, topology: MeshTopology, *, squared: bool) -> Array:
     shape = (vertices.shape[0], topology.hinges.shape[0])
     corners = topology.gather("hinges", vertices)
-    return measure(fold_kernel(dtype_of(vertices), squared), shape, corners)
+    return apply_kernel(partial(fold_kernel, squared=squared), (corners,), shape)
 
 
 @dataclass(frozen=True)
-class _CotangentLaplacian:
+class _CotangentLaplacian(Operator):
     """The Laplacian of vertices, given the faces, the edges opposite corners, and the edges.
 
     Its weights are found in the forward pass, and are constants in the backward pass.
@@ -217,14 +210,23 @@ class _CotangentLaplacian:
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         vertices, faces, face_edges, edges = inputs
         num_items, num_vertices, _ = vertices.shape
-        dtype: Any = dtype_of(vertices)
-        weights = allocate((num_items, edges.shape[0]), dtype)
-        inverse_sums = allocate((num_items, num_vertices), dtype)
-        sides = self.incidences["face_edges"].lists(face_edges, edges.shape[0], allocate)
-        ends = self.incidences["edges"].lists(edges, num_vertices, allocate)
-        cotangent_kernel(dtype)(vertices, faces, *sides, *ends, weights, inverse_sums)
+        weights = allocate((num_items, edges.shape[0]))
+        inverse_sums = allocate((num_items, num_vertices))
+        of_edges, of_vertices = self.incidences["face_edges"], self.incidences["edges"]
+        side_starts, sides = of_edges.lists(face_edges, edges.shape[0], allocate)
+        end_starts, ends = of_vertices.lists(edges, num_vertices, allocate)
+        cotangent_kernel(allocate.dtype)(
+            vertices=vertices,
+            faces=faces,
+            side_starts=side_starts,
+            sides=sides,
+            end_starts=end_starts,
+            ends=ends,
+            weights=weights,
+            inverse_sums=inverse_sums,
+        )
         inputs = (vertices, edges, weights, inverse_sums)
-        outputs, _ = self._laplacian(dtype).forward(inputs, allocate)
+        outputs, _ = self._laplacian.forward(inputs, allocate)
         return outputs, (weights, inverse_sums)
 
     def backward(
@@ -235,8 +237,8 @@ class _CotangentLaplacian:
         allocate: Allocate,
     ) -> None:
         vertices, _, _, edges = inputs
-        operator = self._laplacian(dtype_of(vertices))
-        operator.backward((vertices, edges, *saved), outputs, (), allocate)
+        self._laplacian.backward((vertices, edges, *saved), outputs, (), allocate)
 
-    def _laplacian(self, dtype: Any) -> LaplacianOperator:
-        return LaplacianOperator(dtype, self.incidences["edges"])
+    @property
+    def _laplacian(self) -> LaplacianOperator:
+        return LaplacianOperator(self.incidences["edges"])

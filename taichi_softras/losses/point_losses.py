@@ -1,5 +1,6 @@
 """How far sets of points, and surfaces, are from each other."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -7,16 +8,9 @@ import scipy
 import taichi as ti
 from numpy.typing import ArrayLike, NDArray
 
-from taichi_softras.arrays.bridge import (
-    apply,
-    array_like,
-    dtype_of,
-    is_tensor,
-    namespace_of,
-    to_numpy,
-)
-from taichi_softras.arrays.broadcast import unshare
-from taichi_softras.arrays.checks import check_array, check_items, face_indices
+from taichi_softras.arrays.bridge import array_like, is_tensor, namespace_of, to_numpy
+from taichi_softras.arrays.calls import apply, apply_kernel
+from taichi_softras.arrays.checks import check_arrays, face_indices
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_integer
 from taichi_softras.arrays.sparse import SparseMatrix
@@ -26,7 +20,6 @@ from taichi_softras.losses.sums import (
     add_losses,
     check_reduction,
     mean_items,
-    measure,
 )
 from taichi_softras.meshes.incidence import GatherOperator
 
@@ -67,9 +60,7 @@ def chamfer_distance(
         As PyTorch3D's ``chamfer_distance`` weighs it: the sum of two means.
     """
     check_reduction(reduction)
-    check_array("points", points, ("B or 1", "N", 3))
-    check_array("others", others, ("B or 1", "M", 3), dtype_of(points))
-    check_items(points=points, others=others)
+    check_arrays(points=(points, "(B or 1, N, 3)"), others=(others, "(B or 1, M, 3)"))
     if (points.shape[1] == 0) != (others.shape[1] == 0):
         raise ValueError(
             "points and others must both have points, or neither, "
@@ -82,13 +73,13 @@ def chamfer_distance(
     sides = [(points, others, *places.values())]
     if two_sided:
         sides.append((others, points, places["others"], places["points"]))
-    kernel = point_distance_kernel(dtype_of(points), squared)
+    kernel = partial(point_distance_kernel, squared=squared)
     losses = []
     for these, those, places_of_these, places_of_those in sides:
         indices = _nearest(places_of_these, places_of_those)
         nearest = array_like(indices[..., None], these, dtype=ti.i32)  # rows of one corner each
-        (found,) = apply(GatherOperator(dtype_of(those), len(indices)), (those, nearest))
-        distances = measure(kernel, indices.shape, unshare(these, len(indices)), found)
+        (found,) = apply(GatherOperator(len(indices)), (those, nearest))
+        distances = apply_kernel(kernel, (these, found), indices.shape)
         losses.append(mean_items(distances, reduction))
     return add_losses(losses)
 
@@ -117,7 +108,7 @@ def sample_surface(
         ValueError: If a shape doesn't fit, an index is out of range, a vertex of a face is not
             finite, or points are wanted of a mesh without area.
     """
-    check_array("vertices", vertices, ("B", "V", 3))
+    check_arrays(vertices=(vertices, "(B, V, 3)"))
     num_points = check_integer("num_points", num_points, at_least=0)
     seed = _draw_seed(vertices) if seed is None else check_integer("seed", seed, at_least=0)
     num_items, num_vertices, _ = vertices.shape

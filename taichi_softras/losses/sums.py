@@ -1,14 +1,15 @@
 """From what a kernel measured to a loss: sums and means, over items, views and terms."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import taichi as ti
 
-from taichi_softras.arrays.bridge import apply, dtype_of
-from taichi_softras.arrays.checks import check_array
-from taichi_softras.arrays.operator import Allocate, Array, KernelOperator, Shape
+from taichi_softras.arrays.bridge import dtype_of
+from taichi_softras.arrays.calls import apply
+from taichi_softras.arrays.checks import check_arrays
+from taichi_softras.arrays.operator import Allocate, Array, Operator
 from taichi_softras.arrays.options import check_choice
 from taichi_softras.arrays.runtime import launching
 from taichi_softras.losses.kernels.sums import item_sum_kernels, weighted_kernel
@@ -27,14 +28,6 @@ def check_reduction(reduction: Reduction) -> None:
         ValueError: If it is neither of the two.
     """
     check_choice("reduction", reduction, ("mean", "none"))
-
-
-def measure(
-    kernel: Callable[..., None], shape: Shape, *inputs: Array, constants: tuple[float, ...] = ()
-) -> Array:
-    """Run a kernel of the first input's type that has one output."""
-    operator = KernelOperator(kernel, dtype_of(inputs[0]), (shape,), constants)
-    return apply(operator, inputs)[0]
 
 
 def sum_items(values: Array, scale: float, reduction: Reduction) -> Array:
@@ -72,13 +65,13 @@ def add_to_loss(loss: ti.Ndarray, term: ti.Ndarray, weight: float = 1.0) -> None
     for name, array in (("loss", loss), ("term", term)):
         if not isinstance(array, ti.Ndarray):
             raise TypeError(f"{name} must be a ti.ndarray, got {type(array).__name__}")
-        check_array(name, array, (1,), dtype_of(loss))
+    check_arrays(loss=(loss, "(1,)"), term=(term, "(1,)"))
     with launching((loss, term)):
         weighted_kernel(dtype_of(loss))(term, weight, loss)
 
 
 @dataclass(frozen=True)
-class _SumOperator:
+class _SumOperator(Operator):
     """Adds up the values (B, K) of each item, or of all, times a scale: (B,) or (1,)."""
 
     num_sums: int
@@ -88,11 +81,11 @@ class _SumOperator:
         self, inputs: Sequence[Array], allocate: Allocate
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         (values,) = inputs
-        dtype: Any = dtype_of(values)
-        kernels = item_sum_kernels(dtype)
-        parts = allocate((values.shape[0], max(min(values.shape[1], PARTS_PER_ITEM), 1)), dtype)
+        kernels = item_sum_kernels(allocate.dtype)
+        num_parts = max(min(values.shape[1], PARTS_PER_ITEM), 1)
+        parts = allocate((values.shape[0], num_parts), clear=False)
         kernels.add_parts(values, parts)
-        sums = allocate((self.num_sums,), dtype)
+        sums = allocate((self.num_sums,), clear=False)
         kernels.add_scaled(parts, self.scale, sums)
         return (sums,), ()
 
@@ -105,12 +98,12 @@ class _SumOperator:
     ) -> None:
         (values,) = inputs
         if values.grad is not None:
-            kernels = item_sum_kernels(dtype_of(values))
+            kernels = item_sum_kernels(allocate.dtype)
             kernels.spread_scaled(outputs[0].grad, self.scale, values.grad)
 
 
 @dataclass(frozen=True)
-class _AddOperator:
+class _AddOperator(Operator):
     """Adds up arrays (N,) of one type, times a weight."""
 
     weight: float
@@ -118,10 +111,9 @@ class _AddOperator:
     def forward(
         self, inputs: Sequence[Array], allocate: Allocate
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        dtype: Any = dtype_of(inputs[0])
-        total = allocate(tuple(inputs[0].shape), dtype)
+        total = allocate(tuple(inputs[0].shape))
         for term in inputs:
-            weighted_kernel(dtype)(term, self.weight, total)
+            weighted_kernel(allocate.dtype)(term, self.weight, total)
         return (total,), ()
 
     def backward(
@@ -133,4 +125,4 @@ class _AddOperator:
     ) -> None:
         for term in inputs:
             if term.grad is not None:
-                weighted_kernel(dtype_of(term)).grad(term, self.weight, outputs[0])
+                weighted_kernel(allocate.dtype).grad(term, self.weight, outputs[0])

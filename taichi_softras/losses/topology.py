@@ -7,8 +7,9 @@ import numpy as np
 import taichi as ti
 from numpy.typing import ArrayLike, NDArray
 
-from taichi_softras.arrays.bridge import apply, array_like, dtype_of
-from taichi_softras.arrays.checks import check_array, face_indices
+from taichi_softras.arrays.bridge import array_like
+from taichi_softras.arrays.calls import apply
+from taichi_softras.arrays.checks import check_arrays, face_indices
 from taichi_softras.arrays.operator import Array
 from taichi_softras.meshes.edges import find_edges
 from taichi_softras.meshes.incidence import GatherOperator, Incidence
@@ -51,7 +52,7 @@ class MeshTopology:
         Returns:
             (B, E, 2, K) for ``"edges"``, and so on.
         """
-        operator = GatherOperator(dtype_of(values), values.shape[0], self.incidences[name])
+        operator = GatherOperator(values.shape[0], self.incidences[name])
         return apply(operator, (values, getattr(self, name)))[0]
 
 
@@ -69,7 +70,7 @@ def mesh_topology(faces: ArrayLike | Array, like: Array) -> MeshTopology:
         TypeError: If ``like`` is no array.
         ValueError: If a shape doesn't fit, faces are no integers, or an index is out of range.
     """
-    check_array("like", like, ("B", "V", 3))
+    check_arrays(like=(like, "(B, V, 3)"))
     num_vertices = like.shape[1]
     indices = face_indices(faces, num_vertices=num_vertices)
     edges, face_edges = find_edges(indices)

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import taichi as ti
 
-from taichi_softras.arrays.bridge import apply, dtype_of
-from taichi_softras.arrays.checks import check_array, check_faces, check_items
+from taichi_softras.arrays.calls import apply
+from taichi_softras.arrays.checks import FACES, check_arrays, check_faces
 from taichi_softras.arrays.kernels.scan import NUM_CHUNKS, exclusive_scan
-from taichi_softras.arrays.operator import Allocate, Array
+from taichi_softras.arrays.operator import Allocate, Array, Operator
 from taichi_softras.meshes.kernels.incidence import gather_kernels, incidence_kernels
 
 
@@ -39,32 +38,37 @@ class Incidence:
         if self._lists is None:
             num_rows, num_corners = (int(size) for size in indices.shape[-2:])
             num_lists = int(indices.shape[0]) if len(indices.shape) == 3 else 1
-            sizes = (num_lists, num_rows, num_corners, num_vertices)
+            sizes = {
+                "num_lists": num_lists,
+                "num_rows": num_rows,
+                "num_corners": num_corners,
+                "num_vertices": num_vertices,
+            }
             kernels = incidence_kernels()
             counts = allocate((num_lists * num_vertices,), ti.i32)
-            kernels.count_corners(indices, *sizes, counts)
+            kernels.count_corners(indices=indices, **sizes, counts=counts)
             starts = allocate((num_lists * num_vertices + 1,), ti.i32)
             exclusive_scan(counts, allocate((NUM_CHUNKS,), ti.i64), starts)
             corners = allocate((max(num_lists * num_rows * num_corners, 1),), ti.i32)
-            kernels.list_corners(indices, *sizes, starts, counts, corners)
+            kernels.list_corners(
+                indices=indices, **sizes, starts=starts, counts=counts, corners=corners
+            )
             self._lists = starts, corners
         return self._lists
 
 
 @dataclass(frozen=True)
-class GatherOperator:
+class GatherOperator(Operator):
     """Copies the values of vertices to the corners of faces, or of other rows of indices.
 
     The inputs are values (B or 1, V, K) and indices (R, N) or (B or 1, R, N); the output is
     (B, R, N, K). A corner whose index is out of range is 0.
 
     Attributes:
-        dtype: ``ti.f32`` or ``ti.f64``.
         num_items: B.
         incidence: Of the indices.
     """
 
-    dtype: Any
     num_items: int
     incidence: Incidence = field(default_factory=Incidence)
 
@@ -73,8 +77,8 @@ class GatherOperator:
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         """Copy."""
         values, indices = inputs
-        corners = allocate((self.num_items, *indices.shape[-2:], values.shape[2]), self.dtype)
-        gather_kernels(self.dtype).gather(values, indices, corners)
+        corners = allocate((self.num_items, *indices.shape[-2:], values.shape[2]))
+        gather_kernels(allocate.dtype).gather(values, indices, corners)
         return (corners,), ()
 
     def backward(
@@ -88,7 +92,7 @@ class GatherOperator:
         values, indices = inputs
         if values.grad is not None:
             lists = self.incidence.lists(indices, values.shape[1], allocate)
-            gather_kernels(self.dtype).gather_backward(outputs[0].grad, *lists, values.grad)
+            gather_kernels(allocate.dtype).gather_backward(outputs[0].grad, *lists, values.grad)
 
 
 def gather(values: Array, faces: Array, *, incidence: Incidence | None = None) -> Array:
@@ -102,9 +106,9 @@ def gather(values: Array, faces: Array, *, incidence: Incidence | None = None) -
     Returns:
         (B, F, 3, K).
     """
-    check_array("values", values, ("B or 1", "V", "K"))
-    faces = check_faces(faces, num_vertices=values.shape[1])
-    num_items = check_items(values=values, faces=faces)
-    operator = GatherOperator(dtype_of(values), num_items, incidence or Incidence())
+    sizes = check_arrays(values=(values, "(B or 1, V, K)"))
+    faces = check_faces(faces, num_vertices=sizes["V"])
+    sizes = check_arrays(values=(values, "(B or 1, V, K)"), faces=(faces, FACES))
+    operator = GatherOperator(sizes["B"], incidence or Incidence())
     (corners,) = apply(operator, (values, faces))
     return corners

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import taichi as ti
 
-from taichi_softras.arrays.bridge import apply, dtype_of
-from taichi_softras.arrays.checks import check_array, check_faces, check_items
+from taichi_softras.arrays.calls import apply, apply_kernel
+from taichi_softras.arrays.checks import FACES, check_arrays, check_faces
 from taichi_softras.arrays.kernels.points import finite_kernel
-from taichi_softras.arrays.operator import Allocate, Array, KernelOperator
+from taichi_softras.arrays.operator import Allocate, Array, Operator
 from taichi_softras.meshes.incidence import Incidence
 from taichi_softras.meshes.kernels.normals import (
     face_normal_kernel,
@@ -20,19 +19,17 @@ from taichi_softras.meshes.kernels.normals import (
 
 
 @dataclass(frozen=True)
-class NormalSumOperator:
+class NormalSumOperator(Operator):
     """Adds the normals of faces, twice their area long, up at their vertices.
 
     The inputs are vertices (B or 1, V, 3) and faces (F, 3) or (B or 1, F, 3); the output is
     (B, V, 3). Faces with an index out of range, or a vertex that isn't finite, don't count.
 
     Attributes:
-        dtype: ``ti.f32`` or ``ti.f64``.
         num_items: B.
         incidence: Of the faces.
     """
 
-    dtype: Any
     num_items: int
     incidence: Incidence = field(default_factory=Incidence)
 
@@ -41,11 +38,11 @@ class NormalSumOperator:
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         """Add up."""
         vertices, faces = inputs
-        finite = allocate(tuple(vertices.shape[:2]), ti.i32)
-        finite_kernel(self.dtype)(vertices, finite)
+        finite = allocate(tuple(vertices.shape[:2]), ti.i32, clear=False)
+        finite_kernel(allocate.dtype)(vertices, finite)
         lists = self.incidence.lists(faces, vertices.shape[1], allocate)
-        sums = allocate((self.num_items, *vertices.shape[1:]), self.dtype)
-        normal_kernels(self.dtype).add_normals(vertices, faces, finite, *lists, sums)
+        sums = allocate((self.num_items, *vertices.shape[1:]))
+        normal_kernels(allocate.dtype).add_normals(vertices, faces, finite, *lists, sums)
         return (sums,), (finite, *lists)
 
     def backward(
@@ -58,8 +55,15 @@ class NormalSumOperator:
         """Differentiate with respect to the vertices."""
         vertices, faces = inputs
         if vertices.grad is not None:
-            normal_kernels(self.dtype).add_normals_backward(
-                vertices, faces, *saved, outputs[0].grad, vertices.grad
+            finite, starts, corners = saved
+            normal_kernels(allocate.dtype).add_normals_backward(
+                vertices=vertices,
+                faces=faces,
+                finite=finite,
+                starts=starts,
+                corners=corners,
+                grad_sums=outputs[0].grad,
+                grad_vertices=vertices.grad,
             )
 
 
@@ -79,15 +83,12 @@ def vertex_normals(vertices: Array, faces: Array, *, incidence: Incidence | None
         TypeError: If an array is of the wrong kind or type.
         ValueError: If a shape doesn't fit.
     """
-    check_array("vertices", vertices, ("B or 1", "V", 3))
-    faces = check_faces(faces, num_vertices=vertices.shape[1])
-    num_items = check_items(vertices=vertices, faces=faces)
-    dtype = dtype_of(vertices)
-    shapes = ((num_items, *vertices.shape[1:]),)
-    add = NormalSumOperator(dtype, num_items, incidence or Incidence())
+    sizes = check_arrays(vertices=(vertices, "(B or 1, V, 3)"))
+    faces = check_faces(faces, num_vertices=sizes["V"])
+    sizes = check_arrays(vertices=(vertices, "(B or 1, V, 3)"), faces=(faces, FACES))
+    add = NormalSumOperator(sizes["B"], incidence or Incidence())
     (sums,) = apply(add, (vertices, faces))
-    (normals,) = apply(KernelOperator(normalize_kernel(dtype), dtype, shapes), (sums,))
-    return normals
+    return apply_kernel(normalize_kernel, (sums,), (sizes["B"], sizes["V"], 3))
 
 
 def face_normals(face_points: Array) -> Array:
@@ -105,15 +106,12 @@ def face_normals(face_points: Array) -> Array:
         TypeError: If the array is of the wrong kind or type.
         ValueError: If its shape doesn't fit.
     """
-    check_array("face_points", face_points, ("B", "F", 3, 3))
-    dtype = dtype_of(face_points)
-    find_finite = finite_faces_kernel(dtype)
-    operator = KernelOperator(
-        face_normal_kernel(dtype),
-        dtype,
-        (tuple(face_points.shape[:3]),),
-        mask_kernel=lambda points, finite: find_finite(points, points, finite),
-        mask_shape=tuple(face_points.shape[:2]),
+    sizes = check_arrays(face_points=(face_points, "(B, F, 3, 3)"))
+    return apply_kernel(
+        face_normal_kernel,
+        (face_points,),
+        (sizes["B"], sizes["F"], 3),
+        num_rows=sizes["F"],
+        mask=finite_faces_kernel,
+        masked=(0, 0),  # it takes colours and points: what is finite twice is finite
     )
-    (normals,) = apply(operator, (face_points,))
-    return normals

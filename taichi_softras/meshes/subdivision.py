@@ -11,7 +11,7 @@ import taichi as ti
 from numpy.typing import ArrayLike, NDArray
 
 from taichi_softras.arrays.bridge import array_like
-from taichi_softras.arrays.checks import check_array, face_indices
+from taichi_softras.arrays.checks import check_arrays, face_indices
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_choice, check_integer
 from taichi_softras.arrays.sparse import SparseMatrix
@@ -68,7 +68,7 @@ def mesh_subdivision(
         Piecewise smooth surface reconstruction, 1994.
     """
     times = _check_options(scheme, times)
-    check_array("like", like, ("B", "V", 3))
+    check_arrays(like=(like, "(B, V, 3)"))
     indices = face_indices(faces, num_vertices=like.shape[1])
     matrix, fine_faces = _subdivide(indices, like.shape[1], scheme, times)
     return Subdivision(

@@ -6,7 +6,7 @@ from typing import Any
 
 import taichi as ti
 
-from taichi_softras.arrays.operator import Allocate, Array
+from taichi_softras.arrays.operator import Allocate, Array, Operator
 from taichi_softras.arrays.runtime import on_gpu
 from taichi_softras.arrays.scan import LARGEST_INT32
 from taichi_softras.lights.kernels.packing import LightKinds
@@ -46,7 +46,7 @@ CULL = {"none": 0, "back": 1, "front": -1}
 
 
 @dataclass(frozen=True)
-class RasterizeOperator:
+class RasterizeOperator(Operator):
     """Images of faces.
 
     The output is (B, H, W, C + A + 1), or (B, H, W) for silhouettes, which ignore colours,

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taichi_softras.arrays.bridge import apply, array_like, dtype_of, is_tensor
-from taichi_softras.arrays.checks import check_array, check_sizes
+from taichi_softras.arrays.bridge import array_like, dtype_of, is_tensor
+from taichi_softras.arrays.calls import apply
+from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_integer
 from taichi_softras.rasterizer._inspection_operators import ListFragmentsOperator, SummarizeOperator
@@ -84,7 +85,7 @@ def face_coverage(face_vertices: Array, face: int, settings: RasterizerSettings)
         TypeError: If an argument is of the wrong kind or type.
         ValueError: If a shape doesn't fit, or there is no such face.
     """
-    check_array("face_vertices", face_vertices, ("B", "F", 3, 3))
+    check_arrays(face_vertices=(face_vertices, "(B, F, 3, 3)"))
     face = _check_index("face", face, face_vertices.shape[1], "the number of faces, ")
     if is_tensor(face_vertices):
         alone = face_vertices[:, face : face + 1]
@@ -117,7 +118,7 @@ def summarize_fragments(face_vertices: Array, settings: RasterizerSettings) -> F
                [0, 2, 0],
                [2, 2, 2]], dtype=int32)
     """
-    check_array("face_vertices", face_vertices, ("B", "F", 3, 3))
+    check_arrays(face_vertices=(face_vertices, "(B, F, 3, 3)"))
     shape = (1, face_vertices.shape[1], 3, 1)
     no_colors = array_like(np.zeros(shape), face_vertices)
     operator = SummarizeOperator(
@@ -167,17 +168,17 @@ def list_fragments(
         TypeError: If an argument is of the wrong kind or type.
         ValueError: If a shape doesn't fit, or there is no such pixel.
     """
-    check_array("face_vertices", face_vertices, ("B", "F", 3, 3))
-    num_items, num_faces = face_vertices.shape[:2]
-    dtype = dtype_of(face_vertices)
-    check_array("face_colors", face_colors, ("B or 1", num_faces, 3, "C"), dtype)
-    check_sizes("face_colors", face_colors, (num_items, num_faces, 3, face_colors.shape[3]))
+    sizes = check_arrays(
+        face_vertices=(face_vertices, "(B, F, 3, 3)"),
+        face_colors=(face_colors, "(B or 1, F, 3, C)"),
+    )
     pixel = (
-        _check_index("item", item, num_items),
+        _check_index("item", item, sizes["B"]),
         _check_index("row", row, settings.height),
         _check_index("col", col, settings.width),
     )
-    operator = ListFragmentsOperator(settings, dtype, channels=1, num_items=num_items, pixel=pixel)
+    dtype = dtype_of(face_vertices)
+    operator = ListFragmentsOperator(settings, dtype, channels=1, num_items=sizes["B"], pixel=pixel)
     outputs = apply(operator, _inputs(face_vertices, face_colors, settings))
     coverage, depth, weight, color = (_to_numpy(x) for x in outputs)
     weight = weight / weight.sum()

@@ -1,15 +1,17 @@
 """From faces in the image plane to images, softly."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import taichi as ti
 
-from taichi_softras.arrays.bridge import apply, array_like, dtype_of, is_array, start_for
-from taichi_softras.arrays.checks import check_array, check_sizes
+from taichi_softras.arrays.bridge import array_like, dtype_of, is_array, start_for
+from taichi_softras.arrays.calls import apply, apply_kernel
+from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.corners import concatenate
-from taichi_softras.arrays.operator import Array, KernelOperator
+from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_integer
 from taichi_softras.lights.kernels.packing import LightKinds
 from taichi_softras.rasterizer._inputs import Inputs
@@ -105,16 +107,14 @@ def rasterize(
         ``aggr_func_rgb="softmax"``, except that eps counts twice there and its colours are affine.
     """
     batch = _check_faces(face_vertices, face_items, num_items)
-    dtype = dtype_of(face_vertices)
     source, varyings, texture, channels = _texture(colors, batch, source_weights)
     attribute_channels = 0
     if attributes is not None:
         _check_corners("attributes", attributes, batch, "A")
         attribute_channels = attributes.shape[3]
     background = _background(background, channels + attribute_channels, face_vertices)
-    sizes = ("B or 1", "h", "w", channels + attribute_channels)
-    check_array("background", background, sizes, dtype)
-    check_sizes("background", background, (batch.num_items, *background.shape[1:]))
+    wanted = f"({batch.num_items} or 1, h, w, {channels + attribute_channels})"
+    check_arrays(face_vertices, background=(background, wanted))
     if 0 in background.shape:
         raise ValueError(f"background must have no size of 0, got {tuple(background.shape)}")
     lighting, kinds = None, None
@@ -123,7 +123,7 @@ def rasterize(
         varyings = _lit_varyings(varyings, lights, batch, channels)
     operator = RasterizeOperator(
         sampled(settings),
-        dtype,
+        dtype_of(face_vertices),
         channels,
         batch.num_items,
         texture=texture,
@@ -254,14 +254,12 @@ def downsample(image: Array, factor: int) -> Array:
         return image
     height, width = image.shape[1] // factor, image.shape[2] // factor
     shape = (image.shape[0], height, width, *image.shape[3:])
-    dtype = dtype_of(image)
-    kernel = downsample_kernel(dtype, len(shape))
-    operator = KernelOperator(kernel, dtype, (shape,), constants=(factor,))
-    return apply(operator, (image,))[0]
+    kernel = partial(downsample_kernel, ndim=len(shape))
+    return apply_kernel(kernel, (image,), shape, constants=(factor,))
 
 
 def _check_faces(face_vertices: Array, face_items: Array | None, num_items: int | None) -> _Batch:
-    check_array("face_vertices", face_vertices, ("B", "F", 3, 3))
+    check_arrays(face_vertices=(face_vertices, "(B, F, 3, 3)"))
     num_rows, num_faces = face_vertices.shape[:2]
     if num_rows < 1:
         raise ValueError(f"face_vertices must have B >= 1, got {tuple(face_vertices.shape)}")
@@ -269,7 +267,7 @@ def _check_faces(face_vertices: Array, face_items: Array | None, num_items: int 
         if num_items is not None:
             raise ValueError("num_items is for packed faces: face_items must be given with it")
         return _Batch(num_rows, num_faces, num_rows, face_vertices)
-    check_array("face_items", face_items, (num_faces,), ti.i32)
+    check_arrays(face_items=(face_items, f"({num_faces},) int32"))
     if num_items is None:
         raise ValueError("num_items must be given with face_items")
     num_items = check_integer("num_items", num_items, at_least=1)
@@ -282,9 +280,8 @@ def _check_faces(face_vertices: Array, face_items: Array | None, num_items: int 
 
 def _check_corners(name: str, array: Array, batch: _Batch, letter: int | str) -> None:
     """Check an array of numbers at faces' corners; there is at least one of them."""
-    dims = ("B or 1", batch.num_faces, 3, letter)
-    check_array(name, array, dims, dtype_of(batch.like))
-    check_sizes(name, array, (batch.num_rows, batch.num_faces, 3, array.shape[3]))
+    wanted = f"({batch.num_rows} or 1, {batch.num_faces}, 3, {letter})"
+    check_arrays(batch.like, **{name: (array, wanted)})
     if array.shape[3] < 1:
         raise ValueError(f"{name} must have at least 1 channel, got 0")
 
@@ -310,8 +307,8 @@ def _texture(
 
 def _check_sources(face_sources: Array | None, batch: _Batch) -> Array | None:
     if face_sources is not None:
-        check_array("face_sources", face_sources, ("B or 1", batch.num_faces), ti.i32)
-        check_sizes("face_sources", face_sources, (batch.num_rows, batch.num_faces))
+        wanted = f"({batch.num_rows} or 1, {batch.num_faces}) int32"
+        check_arrays(face_sources=(face_sources, wanted))
     return face_sources
 
 
@@ -356,7 +353,6 @@ def _softness(
     for name, given in (("sigma", sigma), ("gamma", gamma), ("eps", eps)):
         if given is None:
             given = array_like([getattr(settings, name)], face_vertices)
-        check_array(name, given, ("B or 1",), dtype_of(face_vertices))
-        check_sizes(name, given, (batch.num_items,))
+        check_arrays(face_vertices, **{name: (given, f"({batch.num_items} or 1,)")})
         arrays[name] = given
     return arrays

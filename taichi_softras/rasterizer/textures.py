@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import taichi as ti
 
-from taichi_softras.arrays.bridge import array_like, dtype_of, on_host
-from taichi_softras.arrays.checks import check_array, check_sizes
+from taichi_softras.arrays.bridge import array_like, on_host
+from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.operator import Array
 from taichi_softras.meshes.materials import WRAPS
 
@@ -45,9 +45,7 @@ class SurfaceTexture:
             TypeError: If the texels are no array of the faces' type.
             ValueError: If their shape doesn't fit, or they are no square number.
         """
-        dims = ("B or 1", num_faces, "R * R", "C")
-        check_array("texels", self.texels, dims, dtype_of(like))
-        check_sizes("texels", self.texels, (num_items, num_faces, *self.texels.shape[2:]))
+        check_arrays(like, texels=(self.texels, f"({num_items} or 1, {num_faces}, R * R, C)"))
         count = self.texels.shape[2]
         if count < 1 or isqrt(count) ** 2 != count:
             raise ValueError(f"texels must be R * R for each face, got {count}")
@@ -115,17 +113,17 @@ class UVTexture:
             ValueError: If a shape doesn't fit, or a map's texels are not all there; which is looked
                 at where that costs no waiting, on the CPU.
         """
-        dtype = dtype_of(like)
-        check_array("face_uvs", self.face_uvs, ("B or 1", num_faces, 3, 2), dtype)
-        check_sizes("face_uvs", self.face_uvs, (num_items, num_faces, 3, 2))
-        check_array("texels", self.texels, ("B or 1", "H", "W", "C"), dtype)
-        check_sizes("texels", self.texels, (num_items, *self.texels.shape[1:]))
+        check_arrays(
+            like,
+            face_uvs=(self.face_uvs, f"({num_items} or 1, {num_faces}, 3, 2)"),
+            texels=(self.texels, f"({num_items} or 1, H, W, C)"),
+        )
         num_texels = self.texels.shape[1] * self.texels.shape[2]
         if num_texels < 1:
             raise ValueError(f"texels must be at least 1, got {tuple(self.texels.shape)}")
         if self.maps is None:
             return
-        check_array("maps", self.maps, ("M", 4), ti.i32)
+        check_arrays(maps=(self.maps, "(M, 4) int32"))
         maps = on_host(self.maps)
         if maps is not None:
             ends = maps[:, 0].astype(np.int64) + maps[:, 1].astype(np.int64) * maps[:, 2]
@@ -143,7 +141,8 @@ class UVTexture:
             if self.maps.shape[0] != 1:
                 raise ValueError(f"face_maps must be given with {self.maps.shape[0]} maps")
             return
-        check_array("face_maps", self.face_maps, (num_sources or "F",), ti.i32)
+        faces = "F" if num_sources is None else num_sources
+        check_arrays(face_maps=(self.face_maps, f"({faces},) int32"))
         face_maps = on_host(self.face_maps)
         if face_maps is not None and len(face_maps):
             low, high = face_maps.min(), face_maps.max()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import taichi_softras as native
-from taichi_softras.arrays.checks import check_array
+from taichi_softras.arrays.checks import check_arrays
 
 
 class LaplacianLoss(nn.Module):
@@ -32,7 +32,7 @@ class LaplacianLoss(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the squared lengths of the uniform Laplacian of (B, V, 3), summed: (B,)."""
-        check_array("x", x, ("B", self.nv, 3))
+        check_arrays(x=(x, f"(B, {self.nv}, 3)"))
         known = self._topology.inverse_degrees
         if (known.dtype, known.device) != (x.dtype, x.device):
             self._topology = native.mesh_topology(self._faces, x)
@@ -79,7 +79,7 @@ class FlattenLoss(nn.Module):
         Returns:
             (B,); it is 0 for a plane.
         """
-        check_array("vertices", vertices, ("B", "V", 3))
+        check_arrays(vertices=(vertices, "(B, V, 3)"))
         start, end, *opposite = (vertices[:, k] for k in self.hinges.to(vertices.device).T)
         (p, p_length), (q, q_length) = (
             _height(end - start, corner - start, eps) for corner in opposite

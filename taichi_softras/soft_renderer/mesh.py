@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import taichi_softras as native
-from taichi_softras.arrays.checks import check_array, check_faces, check_items
+from taichi_softras.arrays.checks import check_arrays, check_faces
 from taichi_softras.arrays.options import check_choice
 from taichi_softras.soft_renderer import functional as srf
 from taichi_softras.soft_renderer.functional.arguments import as_tensor
@@ -52,7 +52,7 @@ class Mesh:
         vertices, faces = as_tensor(vertices, torch.float32), as_tensor(faces, torch.int32)
         vertices = vertices[None] if vertices.ndim == 2 else vertices
         faces = faces[None] if faces.ndim == 2 else faces
-        check_array("vertices", vertices, ("B", "V", 3))
+        check_arrays(vertices=(vertices, "(B, V, 3)"))
         check_faces(faces, num_vertices=vertices.shape[1])
         if textures is None:
             count = (vertices.shape[1],) if texture_type == "vertex" else (faces.shape[1],)
@@ -63,7 +63,6 @@ class Mesh:
             textures = textures[None]
         self.vertices, self.faces, self.textures = vertices, faces, textures
         self._check_textures()
-        check_items(vertices=vertices, faces=faces, textures=textures)
         self._fill_back = False
         self._original = vertices, faces, textures
 
@@ -181,14 +180,12 @@ class Mesh:
         return srf.voxelization(corners, voxel_size, False)
 
     def _check_textures(self) -> None:
-        count: tuple[int | str, ...] = (self.num_vertices,)
-        if self.texture_type == "surface":
-            count = (self.num_faces, "R * R")
-        check_array("textures", self.textures, ("B or 1", *count, 3))
-        if self.textures.dtype != self.vertices.dtype:
-            raise TypeError(
-                f"textures must be {self.vertices.dtype} as the vertices, got {self.textures.dtype}"
-            )
+        count = "F, R * R" if self.texture_type == "surface" else "V"
+        check_arrays(
+            vertices=(self.vertices, "(B or 1, V, 3)"),
+            faces=(self.faces, "(B or 1, F, 3) integers"),
+            textures=(self.textures, f"(B or 1, {count}, 3)"),
+        )
         if self.texture_type == "surface":
             num_texels = self.textures.shape[2]
             if num_texels < 1 or math.isqrt(num_texels) ** 2 != num_texels:

@@ -426,8 +426,8 @@ def test_arrays_of_vectors_give_their_memory_back():
 
     shape, four = (1 << 20,), ti.types.vector(4, ti.f32)
     with LAUNCH_LOCK:
-        taichi_bridge.allocate(shape, four)
+        taichi_bridge.Allocator(ti.f32)(shape, four)
         before = resident()
         for _ in range(20):
-            taichi_bridge.allocate(shape, four)
+            taichi_bridge.Allocator(ti.f32)(shape, four)
     assert resident() - before < 4 * 2**24

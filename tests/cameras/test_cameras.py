@@ -486,7 +486,7 @@ def test_view_to_ndc_refuses():
         (
             sr.LookAtCamera((0, 0, 3), fov_degrees=torch.ones(2, 1).double()),
             ValueError,
-            r"fov_degrees must have shape \(B or 1\)",
+            r"fov_degrees must have shape \(B or 1,\)",
         ),
         (
             sr.MatrixCamera(torch.eye(4).double(), torch.eye(4).double()[None]),

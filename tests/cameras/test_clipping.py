@@ -345,7 +345,7 @@ def test_clip_faces_refuses(call, error, words):
     ("attributes", "error", "words"),
     [
         (torch.zeros(3, 1, 3, 2), ValueError, r"attributes must have shape \(2 or 1, 1, 3"),
-        (torch.zeros(1, 2, 3, 2), ValueError, r"attributes must have shape \(B or 1, 1, 3, K\)"),
+        (torch.zeros(1, 2, 3, 2), ValueError, r"attributes must have shape \(2 or 1, 1, 3, K\)"),
         (torch.zeros(1, 1, 3, 2).double(), TypeError, "attributes must be float32, got float64"),
     ],
 )

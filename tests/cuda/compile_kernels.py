@@ -19,7 +19,7 @@ import taichi as ti
 from taichi.lang.kernel_impl import Kernel
 
 import taichi_softras as sr
-from taichi_softras.arrays.bridge import apply
+from taichi_softras.arrays.calls import apply
 from taichi_softras.cameras.clipping import cut_faces
 from taichi_softras.rasterizer._inputs import Inputs
 from taichi_softras.rasterizer._operator import RasterizeOperator

@@ -81,7 +81,8 @@ def source_kernels() -> set[str]:
         for path in Path(package).rglob("*.py")
         for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(function, ast.FunctionDef)
-        and any(ast.unparse(d) in ("ti.kernel", "kernel") for d in function.decorator_list)
+        for decorator in map(ast.unparse, function.decorator_list)
+        if decorator.partition("(")[0] in ("ti.kernel", "kernel")
     }
 
 

@@ -131,7 +131,7 @@ def test_memory_is_cleared_in_order_with_the_kernels_that_use_it(streams):
     # was waited for, may overwrite what a kernel has written.
     streams.current = streams.side
     with FakeTensorMode(), Writes(streams) as writes, torch_bridge._launching(CUDA):
-        torch_bridge._allocate_on(CUDA)((1,), torch_bridge.ti.f32, grad=1.0)
+        torch_bridge.Allocator(CUDA, torch_bridge.ti.f32)((1,), grad=1.0)
     assert set(writes.written_on) == {"default"}
 
 

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import taichi_softras as sr
-from taichi_softras.arrays.bridge import apply
-from taichi_softras.arrays.operator import KernelOperator
+from taichi_softras.arrays.calls import apply_kernel
+from taichi_softras.arrays.launcher import kernel
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -350,14 +350,10 @@ def test_mesh_losses_on_a_tape(name, reduction, rng):
 
 def total(losses):
     """Add up an ndarray of losses: (1,)."""
-    (total,) = apply(
-        KernelOperator(sum_kernel, ti.f64, ((1,),)),
-        (losses,),
-    )
-    return total
+    return apply_kernel(lambda _: sum_kernel, (losses,), (1,))
 
 
-@ti.kernel
+@kernel
 def sum_kernel(
     values: ti.types.ndarray(dtype=ti.f64, ndim=1), result: ti.types.ndarray(dtype=ti.f64, ndim=1)
 ):
@@ -545,5 +541,5 @@ def test_add_to_loss_refuses():
         sr.add_to_loss(loss, torch.zeros(1))
     with pytest.raises(TypeError, match="term must be float64, got float32"):
         sr.add_to_loss(loss, sr.from_numpy(np.zeros(1, np.float32)))
-    with pytest.raises(ValueError, match=r"term must have shape \(1\), got \(2,\)"):
+    with pytest.raises(ValueError, match=r"term must have shape \(1,\), got \(2,\)"):
         sr.add_to_loss(loss, ti.ndarray(ti.f64, 2))

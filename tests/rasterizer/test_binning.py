@@ -4,11 +4,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import taichi as ti
 import torch
 
 from taichi_softras.arrays.kernels.scan import NUM_CHUNKS, exclusive_scan
 from taichi_softras.arrays.runtime import ensure_running
-from taichi_softras.arrays.torch_bridge import _allocate_on
+from taichi_softras.arrays.torch_bridge import Allocator
 from taichi_softras.rasterizer import _lists
 from taichi_softras.rasterizer._lists import list_tile_faces
 from taichi_softras.rasterizer.kernels.tiles import FACE_SHIFT, tile_kernels
@@ -57,7 +58,9 @@ def random_boxes(rng, num_items, num_faces, height, width):
 def test_lists_of_faces(num_items, num_faces, height, width, tile_size, rng):
     """Each tile lists the faces whose boxes touch it, in order, however threads ran."""
     boxes = random_boxes(rng, num_items, num_faces, height, width)
-    starts, entries = list_tile_faces(boxes, num_items, height, width, tile_size, _allocate_on(CPU))
+    starts, entries = list_tile_faces(
+        boxes, num_items, height, width, tile_size, Allocator(CPU, ti.f32)
+    )
     starts, entries, boxes = starts.numpy(), entries.numpy(), boxes.numpy()
     tile = 0
     for b in range(num_items):
@@ -93,7 +96,7 @@ def test_lists_are_sorted_whatever_threads_do(monkeypatch):
     backwards = SimpleNamespace(count=kernels.count, fill=fill, sort=kernels.sort)
     monkeypatch.setattr(_lists, "tile_kernels", lambda: backwards)
     boxes = torch.tensor([0, 0, 4, 4, 0], dtype=torch.int32).repeat(1, 100, 1)
-    _, entries = list_tile_faces(boxes, 1, 4, 4, 4, _allocate_on(CPU))
+    _, entries = list_tile_faces(boxes, 1, 4, 4, 4, Allocator(CPU, ti.f32))
     assert (entries >> FACE_SHIFT).tolist() == list(range(100))
 
 

@@ -71,7 +71,11 @@ def test_reset_returns_to_the_mesh_as_it_was_made():
         ((np.eye(3), torch.zeros(1, 3)), TypeError, "faces must be int32 or int64"),
         ((np.eye(3), [[0, 1, 2]], torch.ones(1, 3, 3)), ValueError, "R \\* R texels per face"),
         ((np.eye(3), [[0, 1, 2]], torch.ones(2, 4, 3)), ValueError, "textures must have shape"),
-        ((np.eye(3), [[0, 1, 2]], torch.ones(1, 1, 3).double()), TypeError, "torch.float32"),
+        (
+            (np.eye(3), [[0, 1, 2]], torch.ones(1, 1, 3).double()),
+            TypeError,
+            "textures must be float32, got float64",
+        ),
         ((np.zeros((2, 3, 3)), np.zeros((3, 1, 3), int)), ValueError, "must have shape"),
     ],
 )

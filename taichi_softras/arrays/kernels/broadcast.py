@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import taichi as ti
 
+from taichi_softras.arrays.launcher import kernel
+
 
 @ti.func
 def copy_of(array: ti.template(), b, num_items, row):
@@ -27,7 +29,7 @@ def repeat_kernels(dtype) -> SimpleNamespace:
     """Build the kernels that copy each entry of an array several times, and differentiate that."""
     array = ti.types.ndarray(dtype=dtype)
 
-    @ti.kernel
+    @kernel
     def repeat(
         values: array,  # (N, ...), in
         copies: array,  # (M, ...), M at least N, out
@@ -38,7 +40,7 @@ def repeat_kernels(dtype) -> SimpleNamespace:
             source[0] = ti.cast(ti.i64(index[0]) * values.shape[0] // copies.shape[0], ti.i32)
             copies[index] = values[source]
 
-    @ti.kernel
+    @kernel
     def add_copies(
         grad_copies: array,  # (M, ...), in
         grad_values: array,  # (N, ...), accumulated

@@ -5,6 +5,7 @@ import functools
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse
+from taichi_softras.arrays.launcher import kernel
 
 
 @functools.cache
@@ -12,7 +13,7 @@ def columns_kernel(dtype):
     """Build the kernel that copies an array into some of the last columns of another."""
     array4 = ti.types.ndarray(dtype=dtype, ndim=4)
 
-    @ti.kernel
+    @kernel
     def copy_columns(
         values: array4,  # (B or 1, F or 1, N, K), in
         first: ti.i32,
@@ -34,7 +35,7 @@ def column_kernel(dtype):
     """Build the kernel that copies one number of each corner."""
     array4 = ti.types.ndarray(dtype=dtype, ndim=4)
 
-    @ti.kernel
+    @kernel
     def copy_column(
         values: array4,  # (B, F, 3, K), in
         column: ti.i32,
@@ -51,7 +52,7 @@ def column_kernel(dtype):
 def spread_faces_kernel(dtype):
     """Build the kernel that copies what faces have to their corners."""
 
-    @ti.kernel
+    @kernel
     def spread_faces(
         values: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, F, K), in
         result: ti.types.ndarray(dtype=dtype, ndim=4),  # (B, F, 3, K), accumulated
@@ -69,7 +70,7 @@ def spread_means_kernel(dtype):
     """Build the kernel that gives all corners of a face the mean of what they have."""
     array4 = ti.types.ndarray(dtype=dtype, ndim=4)
 
-    @ti.kernel
+    @kernel
     def spread_means(
         values: array4,  # (B, F, 3, K), in
         result: array4,  # (B, F, 3, K), accumulated

@@ -5,6 +5,7 @@ import functools
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import is_workable
+from taichi_softras.arrays.launcher import kernel
 
 SMALLEST_NORMAL_SQ = 2.0**-80
 """Squared length under which a sum of face normals has no direction."""
@@ -54,7 +55,7 @@ def corner_index(faces: ti.template(), b, f, k):
 def finite_kernel(dtype):
     """Build the kernel that finds out which points are finite: Taichi can't differentiate it."""
 
-    @ti.kernel
+    @kernel
     def find_finite(
         points: ti.types.ndarray(dtype=dtype, needs_grad=False),  # (B, V, 3) or (B, F, 3, 3), in
         finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B, V) or (B, F * 3), out

@@ -2,11 +2,13 @@
 
 import taichi as ti
 
+from taichi_softras.arrays.launcher import kernel
+
 NUM_CHUNKS = 1024
 """Chunks that are summed independently: enough to fill a GPU, few enough to scan serially."""
 
 
-@ti.kernel
+@kernel
 def exclusive_scan(
     counts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (N,), in
     chunk_sums: ti.types.ndarray(dtype=ti.i64, ndim=1),  # (NUM_CHUNKS,), scratch

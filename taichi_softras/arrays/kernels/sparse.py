@@ -4,13 +4,15 @@ import functools
 
 import taichi as ti
 
+from taichi_softras.arrays.launcher import kernel
+
 
 @functools.cache
 def sparse_kernel(dtype):
     """Build the kernel that multiplies a sparse matrix with rows of numbers."""
     array3 = ti.types.ndarray(dtype=dtype, ndim=3)
 
-    @ti.kernel
+    @kernel(values="item")
     def multiply_sparse(
         values: array3,  # (B or 1, V, K), in
         rows: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, N) of each entry, in

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import is_finite
+from taichi_softras.arrays.launcher import kernel
 
 WHOLE = 0
 """Piece: the face as it is."""
@@ -100,7 +101,7 @@ def plan_kernels(dtype) -> SimpleNamespace:
     points_type = ti.types.ndarray(dtype=dtype, ndim=4)
     int_list = ti.types.ndarray(dtype=ti.i32, ndim=1)
 
-    @ti.kernel
+    @kernel
     def count_touched(
         face_points: points_type,  # (B, F, 3, 3) view, in
         near: dtype,
@@ -112,7 +113,7 @@ def plan_kernels(dtype) -> SimpleNamespace:
                 result += 1
         return result
 
-    @ti.kernel
+    @kernel
     def count_second_parts(
         face_points: points_type,  # (B, F, 3, 3) view, in
         near: dtype,
@@ -124,7 +125,7 @@ def plan_kernels(dtype) -> SimpleNamespace:
             piece = first_piece(face_points, b, f, near, plane)
             counts[b * face_points.shape[1] + f] = is_one_behind(piece)
 
-    @ti.kernel
+    @kernel
     def largest_count(
         starts: int_list,  # (B * F + 1,), in
         num_items: ti.i32,
@@ -136,7 +137,7 @@ def plan_kernels(dtype) -> SimpleNamespace:
             ti.atomic_max(result, starts[(b + 1) * num_faces] - starts[b * num_faces])
         return result
 
-    @ti.kernel
+    @kernel
     def plan(
         face_points: points_type,  # (B, F, 3, 3) view, in
         near: dtype,
@@ -170,7 +171,7 @@ def plan_kernels(dtype) -> SimpleNamespace:
 def nearer_kernel(dtype):
     """Build the kernel that counts points before a plane."""
 
-    @ti.kernel
+    @kernel
     def count_nearer(
         points: ti.types.ndarray(dtype=dtype, ndim=3, needs_grad=False),  # (B, V, 3) view, in
         near: dtype,
@@ -191,7 +192,7 @@ def clip_kernel(dtype):
     array4 = ti.types.ndarray(dtype=dtype, ndim=4)
     int_array = ti.types.ndarray(dtype=ti.i32, ndim=2)
 
-    @ti.kernel
+    @kernel
     def clip(
         face_points: array4,  # (B, F, 3, 3) view, in
         source: int_array,  # (B, F + E), in
@@ -228,7 +229,7 @@ def clip_kernel(dtype):
 def finite_faces_kernel(dtype):
     """Build the kernel that finds out which faces have finite attributes."""
 
-    @ti.kernel
+    @kernel
     def find_finite_faces(
         attributes: ti.types.ndarray(dtype=dtype, ndim=4, needs_grad=False),  # (B, F, 3, K), in
         finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B, F), out
@@ -249,7 +250,7 @@ def clip_attributes_kernel(dtype):
     """Build the kernel that gives pieces of faces what their corners have."""
     array4 = ti.types.ndarray(dtype=dtype, ndim=4)
 
-    @ti.kernel
+    @kernel(attributes="item")
     def clip_attributes(
         attributes: array4,  # (B or 1, F, 3, K), in
         source: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B, F + E), in

@@ -11,6 +11,7 @@ from taichi_softras.arrays.kernels.points import (
     is_marked,
     point_of,
 )
+from taichi_softras.arrays.launcher import kernel
 from taichi_softras.cameras.kernels.projection import SMALLEST_DEPTH
 
 SMALLEST_SLOPE_SQ = 2.0**-80
@@ -21,7 +22,7 @@ SMALLEST_SLOPE_SQ = 2.0**-80
 def perspective_kernel(dtype):
     """Build the kernel that makes a projection matrix from a field of view."""
 
-    @ti.kernel
+    @kernel(fov_degrees="item")
     def perspective(
         fov_degrees: ti.types.ndarray(dtype=dtype, ndim=1),  # (B or 1,), in
         aspect: dtype,
@@ -44,7 +45,7 @@ def perspective_kernel(dtype):
 def orthographic_kernel(dtype):
     """Build the kernel that makes a projection matrix from half of the height of what is seen."""
 
-    @ti.kernel
+    @kernel(half_height="item")
     def orthographic(
         half_height: ti.types.ndarray(dtype=dtype, ndim=1),  # (B or 1,) world units, in
         aspect: dtype,
@@ -66,7 +67,7 @@ def intrinsics_kernel(dtype):
     """Build the kernel that makes a projection matrix from OpenCV's intrinsic matrix."""
     array3 = ti.types.ndarray(dtype=dtype, ndim=3)
 
-    @ti.kernel
+    @kernel(matrix="item")
     def intrinsics(
         matrix: array3,  # (B or 1, 3, 3) pixels, in
         height: dtype,  # of the image that the matrix is for, in pixels
@@ -102,7 +103,7 @@ def distort_kernel(dtype, count=5):
     """
     points_type = ti.types.ndarray(dtype=dtype)
 
-    @ti.kernel
+    @kernel(points="item", coefficients="row")
     def distort(
         points: points_type,  # (B or 1, V, 3) or (B or 1, F, 3, 3) view, in
         coefficients: ti.types.ndarray(dtype=dtype, ndim=2),  # (B or 1 or B * points, count), in
@@ -185,7 +186,7 @@ def fisheye_kernel(dtype):
     """Build the kernel that moves points to where OpenCV's fisheye lens shows them."""
     points_type = ti.types.ndarray(dtype=dtype)
 
-    @ti.kernel
+    @kernel(points="item", coefficients="row")
     def distort_fisheye(
         points: points_type,  # (B or 1, V, 3) or (B or 1, F, 3, 3) view, in
         coefficients: ti.types.ndarray(dtype=dtype, ndim=2),  # (B or 1 or B * points, 4), in

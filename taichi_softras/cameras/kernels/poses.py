@@ -14,6 +14,7 @@ from taichi_softras.arrays.kernels.points import (
     row_of,
     unit,
 )
+from taichi_softras.arrays.launcher import kernel
 
 
 @functools.cache
@@ -26,7 +27,7 @@ def look_kernel(dtype, at_point):
     """
     array2 = ti.types.ndarray(dtype=dtype, ndim=2)
 
-    @ti.kernel
+    @kernel(eye="item", target="item", up="item")
     def look(
         eye: array2,  # (B or 1, 3) world, in
         target: array2,  # (B or 1, 3) world, the point or the direction, in
@@ -59,7 +60,7 @@ def look_kernel(dtype, at_point):
 def extrinsics_kernel(dtype):
     """Build the kernel that makes a view matrix from OpenCV's rotation and translation."""
 
-    @ti.kernel
+    @kernel(rotation="item", translation="item")
     def extrinsics(
         rotation: ti.types.ndarray(dtype=dtype, ndim=3),  # (B or 1, 3, 3) world to OpenCV's view
         translation: ti.types.ndarray(dtype=dtype, ndim=2),  # (B or 1, 3), in
@@ -84,7 +85,7 @@ def orbit_kernel(dtype):
     """Build the kernel that places points on spheres round the origin."""
     array1 = ti.types.ndarray(dtype=dtype, ndim=1)
 
-    @ti.kernel
+    @kernel(distance="item", elevation_degrees="item", azimuth_degrees="item")
     def orbit(
         distance: array1,  # (B or 1,), in
         elevation_degrees: array1,  # (B or 1,), in
@@ -109,7 +110,7 @@ def orbit_kernel(dtype):
 def eye_kernel(dtype):
     """Build the kernel that finds where cameras are."""
 
-    @ti.kernel
+    @kernel
     def find_eyes(
         view: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, 4, 4) world to view, in
         eyes: ti.types.ndarray(dtype=dtype, ndim=2),  # (B, 3) world, accumulated

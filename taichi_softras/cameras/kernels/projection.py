@@ -16,6 +16,7 @@ import taichi as ti
 
 from taichi_softras.arrays.kernels.broadcast import copy_of
 from taichi_softras.arrays.kernels.points import add_to_point, is_marked, point_of
+from taichi_softras.arrays.launcher import kernel
 
 SMALLEST_DEPTH = 2.0**-40
 """Depth under which a corner counts as in the plane of the camera."""
@@ -47,7 +48,7 @@ def to_view_kernel(dtype, w=1):
     """Build the kernel that takes vertices, or directions if w is 0, to the view frame."""
     array3 = ti.types.ndarray(dtype=dtype, ndim=3)
 
-    @ti.kernel
+    @kernel(vertices="item", view="row")
     def to_view(
         vertices: array3,  # (B or 1, V, 3) world, in
         view: array3,  # (B or 1 or B * V, 4, 4) world to view, in; its last row is not used
@@ -73,7 +74,7 @@ def to_ndc_kernel(dtype):
     """Build the kernel that takes points from the view frame to NDC."""
     points_type = ti.types.ndarray(dtype=dtype)
 
-    @ti.kernel
+    @kernel(points="item", projection="row")
     def to_ndc(
         points: points_type,  # (B or 1, V, 3) or (B or 1, F, 3, 3) view, in
         projection: ti.types.ndarray(dtype=dtype, ndim=3),  # (B or 1 or B * points, 4, 4), in

@@ -4,13 +4,15 @@ import functools
 
 import taichi as ti
 
+from taichi_softras.arrays.launcher import kernel
+
 
 @functools.cache
 def adam_kernel(dtype):
     """Build the kernel of one step of Adam."""
     array = ti.types.ndarray(dtype=dtype)
 
-    @ti.kernel
+    @kernel
     def adam(
         values: array,  # any shape, in and out
         gradients: array,  # the same, in

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import taichi as ti
 
+from taichi_softras.arrays.launcher import kernel
+
 LIGHT_PARTS: dict[str, dict[str, tuple[int, ...]]] = {
     "ambient": {"color": (3,)},
     "directional": {"color": (3,), "direction": (3,)},
@@ -61,7 +63,7 @@ class LightKinds:
 def pack_kernel(dtype, ndim):
     """Build the kernel that copies an array of ``ndim`` dimensions, the first that of the items."""
 
-    @ti.kernel
+    @kernel
     def pack(
         source: ti.types.ndarray(dtype=dtype, ndim=ndim),  # (B or 1, ...), in
         size: ti.i32,

@@ -12,6 +12,7 @@ import taichi as ti
 from taichi_softras.arrays.kernels.arithmetic import is_workable
 from taichi_softras.arrays.kernels.broadcast import copy_of
 from taichi_softras.arrays.kernels.points import is_marked, point_of
+from taichi_softras.arrays.launcher import kernel
 from taichi_softras.lights.kernels.reflection import THIRD, shading_func
 from taichi_softras.meshes.kernels.normals import corner_of_face, face_normal
 
@@ -22,7 +23,7 @@ def shade_kernel(kinds, dtype):
     shade_point = shading_func(kinds, dtype)
     array3 = ti.types.ndarray(dtype=dtype, ndim=3)
 
-    @ti.kernel
+    @kernel(colors="item", normals="item", positions="item", numbers="row")
     def shade(
         colors: array3,  # (B or 1, V, 3), in
         normals: array3,  # (B or 1, V, 3) world, in
@@ -58,7 +59,7 @@ def shade_faces_kernel(kinds, dtype):
     shade_point = shading_func(kinds, dtype)
     array4 = ti.types.ndarray(dtype=dtype, ndim=4)
 
-    @ti.kernel
+    @kernel(face_colors="item", face_points="item", numbers="row")
     def shade_faces(
         face_colors: array4,  # (B or 1, F, 3, 3), in
         face_points: array4,  # (B or 1, F, 3, 3) world, in
@@ -92,7 +93,7 @@ def finite_vertices_kernel(dtype):
     """Build the kernel that finds out which vertices can be lit."""
     array3 = ti.types.ndarray(dtype=dtype, ndim=3, needs_grad=False)
 
-    @ti.kernel
+    @kernel
     def find_finite_vertices(
         colors: array3,  # (B or 1, V, 3), in
         normals: array3,  # (B or 1, V, 3), in

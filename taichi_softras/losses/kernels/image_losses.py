@@ -8,6 +8,8 @@ import functools
 
 import taichi as ti
 
+from taichi_softras.arrays.launcher import kernel
+
 
 @ti.func
 def pixel_of(images: ti.template(), m, row, col):
@@ -23,7 +25,7 @@ def pixel_of(images: ti.template(), m, row, col):
 def overlap_kernel(dtype):
     """Build the kernel that intersects and unites silhouettes."""
 
-    @ti.kernel
+    @kernel(target="item")
     def overlap(
         alpha: ti.types.ndarray(dtype=dtype),  # (B, H, W) or (B, N, H, W), in
         target: ti.types.ndarray(dtype=dtype),  # the same, of B or 1 items, in
@@ -45,7 +47,7 @@ def squared_error_kernel(dtype):
     """Build the kernel that compares images."""
     array4 = ti.types.ndarray(dtype=dtype, ndim=4)
 
-    @ti.kernel
+    @kernel(target="item")
     def squared_error(
         image: array4,  # (B, H, W, C), in
         target: array4,  # (B or 1, H, W, C), in
@@ -68,7 +70,7 @@ def squared_error_kernel(dtype):
 def row_sum_kernel(dtype):
     """Build the kernel that adds up the rows of an image."""
 
-    @ti.kernel
+    @kernel
     def sum_rows(
         rows: ti.types.ndarray(dtype=dtype, ndim=3),  # (M, H, K), in
         sums: ti.types.ndarray(dtype=dtype, ndim=2),  # (M, K), accumulated
@@ -85,7 +87,7 @@ def row_sum_kernel(dtype):
 def iou_kernel(dtype):
     """Build the kernel that turns intersections and unions into losses."""
 
-    @ti.kernel
+    @kernel
     def iou(
         sums: ti.types.ndarray(dtype=dtype, ndim=2),  # (B * N, 2) intersection and union, in
         losses: ti.types.ndarray(dtype=dtype, ndim=2),  # (B, N), accumulated

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import taichi as ti
 
+from taichi_softras.arrays.launcher import kernel
+
 
 @functools.cache
 def laplacian_kernels(dtype) -> SimpleNamespace:
@@ -18,7 +20,7 @@ def laplacian_kernels(dtype) -> SimpleNamespace:
         """Look up a number of item ``b``, or of the one item that serves all."""
         return values[ti.min(b, values.shape[0] - 1), i]
 
-    @ti.kernel
+    @kernel
     def laplacian(
         vertices: array3,  # (B, V, 3), in
         edges: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (E, 2), in
@@ -38,7 +40,7 @@ def laplacian_kernels(dtype) -> SimpleNamespace:
                 total += difference * weight_of(weights, b, e)
             deltas[b, v, c] += total * weight_of(inverse_sums, b, v)
 
-    @ti.kernel
+    @kernel
     def laplacian_backward(
         edges: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (E, 2), in
         weights: array2,  # (B or 1, E), in

@@ -9,6 +9,7 @@ import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse
 from taichi_softras.arrays.kernels.points import SMALLEST_NORMAL_SQ, point_of, unit
+from taichi_softras.arrays.launcher import kernel
 
 SMALLEST_TANGENT = 2.0**-10
 """Tangent of the smallest angle: sharper corners of faces count as this one, and flatter ones as
@@ -38,7 +39,7 @@ def cotangent_kernel(dtype):
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
     array2 = ti.types.ndarray(dtype=dtype, ndim=2)
 
-    @ti.kernel
+    @kernel
     def weigh_by_cotangents(
         vertices: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, V, 3), in
         faces: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (F, 3), in
@@ -81,7 +82,7 @@ def cotangent_kernel(dtype):
 def norm_kernel(dtype):
     """Build the kernel that squares the lengths of vectors."""
 
-    @ti.kernel
+    @kernel
     def squared_lengths(
         vectors: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, V, 3), in
         lengths: ti.types.ndarray(dtype=dtype, ndim=2),  # (B, V), accumulated
@@ -97,7 +98,7 @@ def norm_kernel(dtype):
 def fold_kernel(dtype, squared: bool):
     """Build the kernel that measures how faces fold over the edges between them."""
 
-    @ti.kernel
+    @kernel
     def fold(
         corners: ti.types.ndarray(dtype=dtype, ndim=4),  # (B, K, 4, 3) of the hinges, in
         folds: ti.types.ndarray(dtype=dtype, ndim=2),  # (B, K), accumulated
@@ -124,7 +125,7 @@ def fold_kernel(dtype, squared: bool):
 def edge_length_kernel(dtype):
     """Build the kernel that compares the lengths of edges with one length."""
 
-    @ti.kernel
+    @kernel
     def edge_length(
         ends: ti.types.ndarray(dtype=dtype, ndim=4),  # (B, E, 2, 3) of the edges, in
         target: dtype,
@@ -143,7 +144,7 @@ def edge_length_kernel(dtype):
 def color_difference_kernel(dtype):
     """Build the kernel that compares the colours of adjacent faces."""
 
-    @ti.kernel
+    @kernel
     def color_difference(
         pair_colors: ti.types.ndarray(dtype=dtype, ndim=4),  # (B, K, 2, C), in
         differences: ti.types.ndarray(dtype=dtype, ndim=2),  # (B, K), accumulated
@@ -162,7 +163,7 @@ def point_distance_kernel(dtype, squared: bool):
     """Build the kernel that measures how far points are from others, one each."""
     array3 = ti.types.ndarray(dtype=dtype, ndim=3)
 
-    @ti.kernel
+    @kernel(points="item")
     def point_distance(
         points: array3,  # (B or 1, N, 3), in
         nearest: ti.types.ndarray(

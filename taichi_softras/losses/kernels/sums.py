@@ -8,6 +8,8 @@ from types import SimpleNamespace
 
 import taichi as ti
 
+from taichi_softras.arrays.launcher import kernel
+
 
 @functools.cache
 def item_sum_kernels(dtype) -> SimpleNamespace:
@@ -15,7 +17,7 @@ def item_sum_kernels(dtype) -> SimpleNamespace:
     array1 = ti.types.ndarray(dtype=dtype, ndim=1)
     array2 = ti.types.ndarray(dtype=dtype, ndim=2)
 
-    @ti.kernel
+    @kernel
     def add_parts(
         values: array2,  # (B, K), in
         parts: array2,  # (B, N) sums of every N-th value, out
@@ -27,7 +29,7 @@ def item_sum_kernels(dtype) -> SimpleNamespace:
                 total += values[b, i * parts.shape[1] + part]
             parts[b, part] = total
 
-    @ti.kernel
+    @kernel
     def add_scaled(
         parts: array2,  # (B, N), in
         scale: dtype,
@@ -42,7 +44,7 @@ def item_sum_kernels(dtype) -> SimpleNamespace:
                     total += parts[b, part]
             sums[i] = total * scale
 
-    @ti.kernel
+    @kernel
     def spread_scaled(
         grad_sums: array1,  # (B,) or (1,), in
         scale: dtype,
@@ -60,7 +62,7 @@ def weighted_kernel(dtype):
     """Build the kernel that adds one loss to another."""
     array1 = ti.types.ndarray(dtype=dtype, ndim=1)
 
-    @ti.kernel
+    @kernel
     def add_weighted(
         term: array1,  # (N,), in
         weight: dtype,

@@ -14,6 +14,7 @@ import taichi as ti
 
 from taichi_softras.arrays.kernels.points import corner_index, is_marked
 from taichi_softras.arrays.kernels.sort import sort_stretch
+from taichi_softras.arrays.launcher import kernel
 
 
 @ti.func
@@ -28,7 +29,7 @@ def incidence_kernels() -> SimpleNamespace:
     """Build the kernels that list the corners at each vertex."""
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
 
-    @ti.kernel
+    @kernel
     def count_corners(
         indices: ti.types.ndarray(dtype=ti.i32),  # (R, N) or (L, R, N), in
         num_lists: ti.i32,  # L, or 1
@@ -43,7 +44,7 @@ def incidence_kernels() -> SimpleNamespace:
             if v >= 0 and v < num_vertices:
                 counts[b * num_vertices + v] += 1
 
-    @ti.kernel
+    @kernel
     def list_corners(
         indices: ti.types.ndarray(dtype=ti.i32),  # (R, N) or (L, R, N), in
         num_lists: ti.i32,  # L, or 1
@@ -73,7 +74,7 @@ def gather_kernels(dtype) -> SimpleNamespace:
     array4 = ti.types.ndarray(dtype=dtype, ndim=4)
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
 
-    @ti.kernel
+    @kernel
     def gather(
         values: array3,  # (B or 1, V, K), in
         indices: ti.types.ndarray(dtype=ti.i32),  # (R, N) or (B or 1, R, N), in
@@ -89,7 +90,7 @@ def gather_kernels(dtype) -> SimpleNamespace:
                     for c in range(corners.shape[3]):
                         corners[b, r, k, c] = values[b_value, v, c]
 
-    @ti.kernel
+    @kernel
     def gather_backward(
         grad_corners: array4,  # (B, R, N, K), in
         starts: integers,  # (L * V + 1,), in

@@ -12,6 +12,7 @@ from taichi_softras.arrays.kernels.points import (
     point_of,
     unit,
 )
+from taichi_softras.arrays.launcher import kernel
 from taichi_softras.meshes.kernels.incidence import face_vertices, list_of
 
 
@@ -26,7 +27,7 @@ def normalize_kernel(dtype):
     """Build the kernel that scales vectors to length 1."""
     array3 = ti.types.ndarray(dtype=dtype, ndim=3)
 
-    @ti.kernel
+    @kernel
     def normalize(
         vectors: array3,  # (B, V, 3), in
         units: array3,  # (B, V, 3), accumulated
@@ -47,7 +48,7 @@ def normal_kernels(dtype) -> SimpleNamespace:
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
     vec3 = ti.types.vector(3, dtype)
 
-    @ti.kernel
+    @kernel
     def add_normals(
         vertices: array3,  # (B or 1, V, 3) world, in
         faces: ti.types.ndarray(dtype=ti.i32),  # (F, 3) or (B or 1, F, 3), in
@@ -70,7 +71,7 @@ def normal_kernels(dtype) -> SimpleNamespace:
             for c in ti.static(range(3)):
                 sums[b, v, c] += total[c]
 
-    @ti.kernel
+    @kernel
     def add_normals_backward(
         vertices: array3,  # (B or 1, V, 3) world, in
         faces: ti.types.ndarray(dtype=ti.i32),  # (F, 3) or (B or 1, F, 3), in
@@ -109,7 +110,7 @@ def normal_kernels(dtype) -> SimpleNamespace:
 def face_normal_kernel(dtype):
     """Build the kernel that finds the normals of faces."""
 
-    @ti.kernel
+    @kernel
     def face_normals(
         face_points: ti.types.ndarray(dtype=dtype, ndim=4),  # (B, F, 3, 3) world, in
         finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B, F), in
@@ -140,7 +141,7 @@ def finite_faces_kernel(dtype):
     """Build the kernel that finds out which faces can be lit."""
     array4 = ti.types.ndarray(dtype=dtype, ndim=4, needs_grad=False)
 
-    @ti.kernel
+    @kernel
     def find_finite_faces(
         face_colors: array4,  # (B or 1, F, 3, 3), in
         face_points: array4,  # (B or 1, F, 3, 3), in

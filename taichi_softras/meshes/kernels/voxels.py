@@ -4,6 +4,8 @@ import functools
 
 import taichi as ti
 
+from taichi_softras.arrays.launcher import kernel
+
 ROUNDING = 2.0**-48
 """How far rounding may put a triangle from a voxel that it touches, relative to its distance."""
 
@@ -82,7 +84,7 @@ def load_corners(vertices: ti.template(), faces: ti.template(), f, turn):
 def surface_kernel():
     """Build the kernel that marks the voxels that faces touch."""
 
-    @ti.kernel
+    @kernel
     def mark_surface(
         vertices: ti.types.ndarray(dtype=ti.f64, ndim=2),  # (V, 3) in voxels, in
         faces: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (F, 3), in

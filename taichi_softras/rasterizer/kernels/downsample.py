@@ -5,6 +5,7 @@ import functools
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse
+from taichi_softras.arrays.launcher import kernel
 
 
 @functools.cache
@@ -12,7 +13,7 @@ def downsample_kernel(dtype, ndim: int):
     """Build the kernel that averages squares of pixels, of images of 3 or 4 dimensions."""
     images = ti.types.ndarray(dtype=dtype, ndim=ndim)
 
-    @ti.kernel
+    @kernel
     def downsample(
         image: images,  # (B, H, W, C) or (B, H, W), in
         factor: ti.i32,

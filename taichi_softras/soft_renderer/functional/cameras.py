@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import taichi_softras as native
-from taichi_softras.arrays.checks import check_array, check_items
+from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.soft_renderer.functional.arguments import as_rows
 
 FARTHEST_PIXEL = 2.0**17
@@ -57,7 +57,7 @@ def look_at(vertices: Tensor, eye: Any, at: Any = (0, 0, 0), up: Any = (0, 1, 0)
         TypeError: If ``vertices`` are no tensor of float32 or float64.
         ValueError: If a shape doesn't fit.
     """
-    check_array("vertices", vertices, ("B", "V", 3))
+    check_arrays(vertices=(vertices, "(B, V, 3)"))
     rows = (as_rows(name, x, vertices) for name, x in (("eye", eye), ("at", at), ("up", up)))
     return _mirrored(native.to_view(vertices, native.LookAt(*rows)))
 
@@ -79,7 +79,7 @@ def look(vertices: Tensor, eye: Any, direction: Any = (0, 1, 0), up: Any = None)
         TypeError: If ``vertices`` are no tensor of float32 or float64.
         ValueError: If a shape doesn't fit.
     """
-    check_array("vertices", vertices, ("B", "V", 3))
+    check_arrays(vertices=(vertices, "(B, V, 3)"))
     given = (("eye", eye), ("direction", direction), ("up", (0, 1, 0) if up is None else up))
     rows = (as_rows(name, x, vertices) for name, x in given)
     return _mirrored(native.to_view(vertices, native.Look(*rows)))
@@ -100,7 +100,7 @@ def perspective(vertices: Tensor, angle: Any = 30.0) -> Tensor:
         TypeError: If ``vertices`` are no tensor of float32 or float64.
         ValueError: If the angle is out of range, or a shape doesn't fit.
     """
-    check_array("vertices", vertices, ("B", "V", 3))
+    check_arrays(vertices=(vertices, "(B, V, 3)"))
     if not isinstance(angle, Tensor):
         if not 0 < angle < 90:
             raise ValueError(f"angle must be above 0 and under 90, got {angle!r}")
@@ -124,7 +124,7 @@ def orthogonal(vertices: Tensor, scale: Any) -> Tensor:
         TypeError: If ``vertices`` are no tensor of float32 or float64.
         ValueError: If their shape doesn't fit.
     """
-    check_array("vertices", vertices, ("B", "V", 3))
+    check_arrays(vertices=(vertices, "(B, V, 3)"))
     return torch.cat((vertices[..., :2] * scale, vertices[..., 2:]), dim=-1)
 
 
@@ -153,12 +153,16 @@ def projection(
         TypeError: If an array is of the wrong kind or type.
         ValueError: If a shape doesn't fit.
     """
-    check_array("vertices", vertices, ("B or 1", "V", 3))
-    matrix = _like("P", P, vertices, (3, 4))
+    check_arrays(vertices=(vertices, "(B or 1, V, 3)"))
+    matrix = torch.as_tensor(P, device=vertices.device, dtype=vertices.dtype)
     if dist_coeffs is None:
         dist_coeffs = vertices.new_zeros(1, 5)
-    dist_coeffs = _like("dist_coeffs", dist_coeffs, vertices, (5,))
-    check_items(vertices=vertices, P=matrix, dist_coeffs=dist_coeffs)
+    dist_coeffs = torch.as_tensor(dist_coeffs, device=vertices.device, dtype=vertices.dtype)
+    check_arrays(
+        vertices=(vertices, "(B or 1, V, 3)"),
+        P=(matrix, "(B or 1, 3, 4)"),
+        dist_coeffs=(dist_coeffs, "(B or 1, 5)"),
+    )
     points = vertices @ matrix[:, :, :3].mT + matrix[:, None, :, 3]
     depth = points[..., 2:]
     divisor = depth + 1e-5
@@ -185,12 +189,6 @@ def _points(spherical: Tensor, degrees: bool) -> Tensor:
 def _mirrored(seen: Tensor) -> Tensor:
     """Mirror the view of a right-handed world in x, as SoftRas's left-handed worlds have it."""
     return seen * seen.new_tensor([-1, 1, 1])
-
-
-def _like(name: str, value: Any, like: Tensor, sizes: tuple[int, ...]) -> Tensor:
-    tensor = torch.as_tensor(value, device=like.device, dtype=like.dtype)
-    check_array(name, tensor, ("B or 1", *sizes))
-    return tensor
 
 
 def _distort(pixels: Tensor, coefficients: Tensor) -> Tensor:

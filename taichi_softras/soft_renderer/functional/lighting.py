@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from taichi_softras.arrays.checks import check_array
+from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.soft_renderer.functional.arguments import as_rows
 
 
@@ -26,7 +26,7 @@ def ambient_lighting(
         TypeError: If ``light`` is no tensor of float32 or float64.
         ValueError: If a shape doesn't fit.
     """
-    check_array("light", light, ("B", "N", 3))
+    check_arrays(light=(light, "(B, N, 3)"))
     return light + light_intensity * as_rows("light_color", light_color, light)[:, None]
 
 
@@ -54,8 +54,7 @@ def directional_lighting(
         TypeError: If an array is of the wrong kind or type.
         ValueError: If a shape doesn't fit.
     """
-    check_array("light", light, ("B", "N", 3))
-    check_array("normals", normals, ("B or 1", light.shape[1], 3))
+    check_arrays(light=(light, "(B, N, 3)"), normals=(normals, "(B or 1, N, 3)"))
     direction = as_rows("light_direction", light_direction, light)[:, None]
     cosine = torch.relu((normals * direction).sum(-1, keepdim=True))
     color = light_intensity * as_rows("light_color", light_color, light)[:, None]

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from taichi_softras.arrays.checks import check_array
+from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.options import check_integer
 from taichi_softras.meshes.voxels import fill_enclosed
 
@@ -27,7 +27,7 @@ def voxelization(faces: Tensor, size: int, normalize: bool = False) -> Tensor:
         TypeError: If ``faces`` are no tensor of float32 or float64, or ``size`` is no integer.
         ValueError: If the shape doesn't fit, or ``size`` is under 1.
     """
-    check_array("faces", faces, ("B", "F", 3, 3))
+    check_arrays(faces=(faces, "(B, F, 3, 3)"))
     size = check_integer("size", size, at_least=1)
     corners = faces.detach().double() * (1 if normalize else size)
     voxels = _surface(corners, size).cpu().numpy()
