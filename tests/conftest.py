@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -16,3 +17,9 @@ def device(request: pytest.FixtureRequest) -> torch.device:
 def rng() -> torch.Generator:
     """Randomness that is the same in every run and no test can disturb."""
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def numpy_rng() -> np.random.Generator:
+    """The same, of NumPy."""
+    return np.random.default_rng(0)
