@@ -28,7 +28,7 @@ def is_tensor(value: object) -> bool:
 
 
 def is_array(value: object) -> bool:
-    """Tell whether ``value`` is an array that kernels can differentiate by."""
+    """Tell whether ``value`` is an array that can have a gradient."""
     return is_tensor(value) or isinstance(value, ti.Ndarray)
 
 
@@ -58,7 +58,7 @@ def device_of(array: Array) -> str | None:
 
 
 def wants_grad(array: Array) -> bool:
-    """Tell whether what is computed from an array now may be differentiated by it."""
+    """Tell whether an array wants the gradient of what is computed from it now."""
     if isinstance(array, ti.Ndarray):
         return array.grad is not None
     return bool(_torch_bridge().wants_grad(array))

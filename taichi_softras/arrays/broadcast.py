@@ -14,7 +14,7 @@ from taichi_softras.arrays.kernels.broadcast import repeat_kernels
 from taichi_softras.arrays.operator import Allocate, Array, Operator, Shared
 
 SUMS_PER_ITEM = 64
-"""Sums that the gradients of an item's rows are first added up to, by as many threads."""
+"""How many partial sums the gradients of an item's rows are first added up to, one a thread."""
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def check_arrays(like: Array | None = None, /, **wanted: tuple[Array, str]) -> S
 
     Raises:
         TypeError: If one is no tensor or ndarray, or of another type.
-        ValueError: If a shape is another, or two don't fit.
+        ValueError: If a shape is not the one wanted, or two don't fit.
 
     Example:
         >>> import taichi_softras as sr
@@ -84,7 +84,7 @@ def check_faces(faces: Array, *, num_vertices: int) -> Array:
 
     Raises:
         TypeError: If they are not integers.
-        ValueError: If their shape is another, or an index is out of range.
+        ValueError: If their shape doesn't fit, or an index is out of range.
     """
     _check_kind("faces", faces)
     _check_type("faces", faces, *((ti.i32, ti.i64) if is_tensor(faces) else (ti.i32,)))
@@ -113,7 +113,7 @@ def face_indices(faces: ArrayLike | Array, *, num_vertices: int) -> NDArray[Any]
         (F, 3) int32.
 
     Raises:
-        ValueError: If the shape is another, they are no integers, or an index is out of range.
+        ValueError: If the shape doesn't fit, they are no integers, or an index is out of range.
     """
     indices = to_numpy(faces) if is_array(faces) else np.asarray(faces)
     if indices.ndim != 2 or indices.shape[1] != 3 or not np.issubdtype(indices.dtype, np.integer):

@@ -37,7 +37,7 @@ def init(arch: str = "cpu", **options: Any) -> None:
         options: Passed on to ``ti.init``, such as ``cpu_max_num_threads`` or ``debug``.
 
     Raises:
-        ValueError: If ``arch`` is another one: on Vulkan, OpenGL and Metal the gradients of
+        ValueError: If ``arch`` is neither of the two: on Vulkan, OpenGL and Metal the gradients of
             Taichi's ndarrays are zero, without a word.
         RuntimeError: If Taichi runs already, on whichever backend, or can't run on this one; or in
             a process forked from one where it ran.

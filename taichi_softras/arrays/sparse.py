@@ -27,7 +27,7 @@ class SparseMatrix:
     num_columns: int
 
     def __matmul__(self, values: Array) -> Array:
-        """Multiply with rows of numbers; differentiable by them.
+        """Multiply with rows of numbers; differentiable with respect to these.
 
         Args:
             values: (B or 1, V, K), of the type of ``weights``.

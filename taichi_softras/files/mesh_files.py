@@ -86,7 +86,7 @@ def read_mesh(path: str | PathLike[str], *, textures: bool = False, creases: boo
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If its suffix is another, it does not parse, it has no faces, or a vertex,
+        ValueError: If its suffix is none of these, it does not parse, it has no faces, or a vertex,
             a colour of it or a texture coordinate is not finite.
 
     Warns:
@@ -172,8 +172,8 @@ def write_mesh(mesh: Mesh, path: str | PathLike[str]) -> None:
 
     Raises:
         TypeError: If ``mesh`` is no `Mesh`.
-        ValueError: If the suffix is another, a GLB file were to have no faces, or an OBJ file an
-            image that is clamped along one axis, beyond its border, and repeated along the other.
+        ValueError: If the suffix is none of these, a GLB file were to have no faces, or an OBJ file
+            an image that is clamped along one axis, beyond its border, but not along the other.
         FileNotFoundError: If the folder does not exist.
     """
     if not isinstance(mesh, Mesh):

@@ -105,7 +105,7 @@ def anneal(
         settings: What else there is to set.
         step: Number of the step, from 0.
         sigma: Softness of edges by step; None leaves it as it is.
-        gamma: Softness of occlusion by step; likewise.
+        gamma: Softness of occlusion by step, in the same way.
 
     Returns:
         The settings, with that sigma and gamma.

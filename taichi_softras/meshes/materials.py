@@ -39,7 +39,7 @@ class Material:
 
     Raises:
         TypeError: If the name is no text, or the image holds no floats.
-        ValueError: If a shape is another, a value is not finite, or ``wrap`` is none of these.
+        ValueError: If a shape doesn't fit, a value is not finite, or ``wrap`` is none of these.
 
     Example:
         >>> Material("glass", (0.5, 0.5, 1)).color

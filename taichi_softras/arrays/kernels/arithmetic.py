@@ -25,7 +25,7 @@ def lesser(a, b):
 
 @ti.func
 def greater(a, b):
-    """The greater of two numbers, likewise."""
+    """The greater of two numbers, as a single instruction too."""
     return ti.select(b > a, b, a)
 
 
