@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     vertices.requires_grad_()
     logits = torch.logit(colors).requires_grad_()
     topology = sr.mesh_topology(sphere.faces, vertices)
-    optimizer = torch.optim.Adam([{"params": vertices}, {"params": logits, "lr": 0.05}], lr=0.01)
+    numbers = [{"params": [vertices], "lr": 0.01}, {"params": [logits], "lr": 0.05}]
+    optimizer = torch.optim.Adam(numbers)
     for step in range(options.steps):
         optimizer.zero_grad()
         image = renderer(vertices, faces, camera, colors=logits.sigmoid())
@@ -58,9 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"step {step:4d}  loss {loss.item():.4f}")
 
     if options.output:
-        fitted = sr.Mesh(
-            vertices.detach().cpu()[0], sphere.faces, logits.sigmoid().detach().cpu()[0]
-        )
+        found = [x.detach().cpu()[0].numpy() for x in (vertices, logits.sigmoid())]
+        fitted = sr.Mesh(found[0], sphere.faces, found[1])
         sr.write_mesh(fitted, options.output)
         print(f"wrote {options.output}")
 

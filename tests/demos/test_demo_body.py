@@ -1,15 +1,15 @@
 import json
-import runpy
 import subprocess
 import sys
-from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from experiments import run_experiment
 
-ROOT = Path(__file__).parents[2]
-DEMO = ROOT / "demos" / "body.py"
+from demos.paper.body.__main__ import main
+from demos.paper.body.fitting import make_problem
+from demos.paper.body.model import JOINTS, SKIN, color_of, is_right_arm
 
 PREPARE = """
 import gzip
@@ -41,18 +41,9 @@ def anny_cache():
     subprocess.run([sys.executable, "-c", PREPARE], check=True, capture_output=True)
 
 
-@pytest.fixture
-def demo(monkeypatch):
-    monkeypatch.syspath_prepend(DEMO.parent)
-    return runpy.run_path(str(DEMO))
-
-
 @pytest.mark.slow
 def test_soft_images_have_gradients_at_a_hidden_arm_and_fit(anny_cache, tmp_path):
-    command = [sys.executable, str(DEMO), "--quick", "--output", str(tmp_path / "new" / "body")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "reveal" in done.stdout
+    assert "reveal" in run_experiment("body", "--quick", "--output", tmp_path / "new" / "body")
     results = {
         (row["scenario"], row["variant"]): row
         for row in json.loads((tmp_path / "new" / "body" / "results.json").read_text())
@@ -69,37 +60,30 @@ def test_soft_images_have_gradients_at_a_hidden_arm_and_fit(anny_cache, tmp_path
     assert iio.imread(tmp_path / "new" / "body" / "body.png").std() > 10
 
 
-def test_without_anny_says_what_to_install(demo, monkeypatch, tmp_path):
+def test_without_anny_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "anny", None)
     with pytest.raises(SystemExit, match=r"pip install 'taichi_softras\[body\]'"):
-        demo["main"](["--quick", "--output", str(tmp_path)])
+        main(["--quick", "--output", str(tmp_path)])
 
 
 @pytest.mark.parametrize("name", ["steps", "size", "targets"])
-def test_refuses_numbers_that_are_too_small(demo, capsys, name):
+def test_refuses_numbers_that_are_too_small(capsys, name):
     with pytest.raises(SystemExit):
-        demo["main"]([f"--{name}", "0"])
+        main([f"--{name}", "0"])
     assert f"--{name} must be at least" in capsys.readouterr().err
 
 
-def test_refuses_a_file_as_folder(demo, capsys, tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(SystemExit):
-        demo["main"](["--output", str(tmp_path / "file")])
-    assert "--output must be a folder" in capsys.readouterr().err
-
-
-def test_forearm_and_hand_are_the_arm(demo):
+def test_forearm_and_hand_are_the_arm():
     bones = ("lowerarm01.R", "wrist.R", "finger3-1.R", "upperarm01.R", "lowerarm01.L", "foot.R")
-    assert [demo["is_right_arm"](bone) for bone in bones] == [True, True, True, False, False, False]
-    assert demo["color_of"]("finger3-1.R") == demo["SKIN"] != demo["color_of"]("spine03")
+    assert [is_right_arm(bone) for bone in bones] == [True, True, True, False, False, False]
+    assert color_of("finger3-1.R") == SKIN != color_of("spine03")
 
 
-def test_scenarios_are_each_other_reversed_but_for_noise(demo):
-    hide_start, hide_end = demo["make_problem"]("hide", 3, seed=1)
-    reveal_start, reveal_end = demo["make_problem"]("reveal", 3, seed=1)
+def test_scenarios_are_each_other_reversed_but_for_noise():
+    hide_start, hide_end = make_problem("hide", 3, seed=1)
+    reveal_start, reveal_end = make_problem("reveal", 3, seed=1)
     moved = reveal_start.rotations - hide_start.rotations
-    bent = [demo["JOINTS"].index(name) for name in ("upperarm01.R", "lowerarm01.R")]
+    bent = [JOINTS.index(name) for name in ("upperarm01.R", "lowerarm01.R")]
     assert moved.any(2).any(0).nonzero()[:, 0].tolist() == bent
     np.testing.assert_allclose(hide_end.rotations - reveal_end.rotations, moved, atol=1e-6)
     assert not hide_start.logits.any()

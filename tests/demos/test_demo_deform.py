@@ -1,34 +1,18 @@
-import importlib.util
 import json
 import os
-import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from experiments import run_experiment
 
 import taichi_softras as sr
-
-ROOT = Path(__file__).parents[2]
-PROGRAM = ROOT / "demos" / "deform.py"
-
-
-@pytest.fixture(scope="module")
-def deform():
-    """The demo as a module."""
-    sys.path.insert(0, str(PROGRAM.parent))
-    try:
-        spec = importlib.util.spec_from_file_location("deform", PROGRAM)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["deform"] = module  # where dataclasses look themselves up
-        spec.loader.exec_module(module)
-        yield module
-    finally:
-        sys.path.remove(str(PROGRAM.parent))
-        sys.modules.pop("deform", None)
+from demos.paper.deform.__main__ import main
+from demos.paper.deform.fitting import PlannedFit, carry_out, recorded_steps
+from demos.paper.deform.measures import Judge, carve_hull, mask_iou, voxelize
+from demos.paper.deform.targets import draw_masks, read_targets
 
 
 @pytest.fixture
@@ -54,20 +38,13 @@ def test_program_fits_without_importing_pytorch(block, tmp_path):
     output = tmp_path / "new" / "folder"
     # A PyTorch that ends the program which imports it.
     (tmp_path / "torch.py").write_text("raise SystemExit('PyTorch was imported')")
-    result = subprocess.run(
-        [sys.executable, "demos/deform.py", "--quick", "--output", output, block],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    printed = run_experiment("deform", "--quick", "--output", output, block, PYTHONPATH=path)
     (fit,) = json.loads((output / "deform.json").read_text())["fits"]
     for name in ("held_out_iou", "voxel_iou"):
         assert 1 - fit[name] < 0.6 * (1 - fit["start"][name])
     assert fit["chamfer"] < 0.6 * fit["start"]["chamfer"]
-    assert f"{fit['held_out_iou']:.3f}" in result.stdout
+    assert f"{fit['held_out_iou']:.3f}" in printed
     assert sr.read_mesh(output / "block-taichi-6-32.ply").num_faces == 320
     assert iio.imread(output / "deform.png").ndim == 3
     # Spheres turn into blocks below masks that are black on white.
@@ -78,13 +55,13 @@ def test_program_fits_without_importing_pytorch(block, tmp_path):
     assert (first != last).any()
 
 
-def test_frameworks_fit_equally_well(deform, block):
-    (target,) = deform.read_targets([block], []).values()
-    judge = deform.Judge(target, sr.icosphere(1))
+def test_frameworks_fit_equally_well(block):
+    (target,) = read_targets([block], []).values()
+    judge = Judge(target, sr.icosphere(1))
     options = sr.SilhouetteFitOptions(steps=30, refinements=1)
     by_taichi, by_torch = (
-        deform.carry_out(
-            deform.Run("block", framework, 6, 32, 1, options), target, judge, 2, lambda: None
+        carry_out(
+            PlannedFit("block", framework, 6, 32, 1, options), target, judge, 2, lambda: None
         )[0]
         for framework in ("taichi", "torch")
     )
@@ -94,8 +71,8 @@ def test_frameworks_fit_equally_well(deform, block):
         assert abs(by_taichi[name] - by_torch[name]) < 0.02
 
 
-def test_furniture_is_found_by_name(deform, furniture):
-    targets = deform.read_targets([], ["box", "two/pot"])
+def test_furniture_is_found_by_name(furniture):
+    targets = read_targets([], ["box", "two/pot"])
     assert list(targets) == ["box", "pot"]
     assert targets["box"].num_faces == sr.cube().num_faces
 
@@ -103,20 +80,20 @@ def test_furniture_is_found_by_name(deform, furniture):
 @pytest.mark.parametrize(
     ("name", "message"), [("pot", "one/pot, two/pot"), ("chair", "fits none"), ("ox", "fits none")]
 )
-def test_furniture_must_be_one_model(name, message, deform, furniture):
+def test_furniture_must_be_one_model(name, message, furniture):
     with pytest.raises(ValueError, match=message):
-        deform.read_targets([], [name])
+        read_targets([], [name])
 
 
-def test_meshes_must_have_different_names(deform, furniture, block):
+def test_meshes_must_have_different_names(furniture, block):
     with pytest.raises(ValueError, match="block twice"):
-        deform.read_targets([block, block], ["box"])
+        read_targets([block, block], ["box"])
 
 
-def test_furniture_needs_archives(deform, tmp_path, monkeypatch):
+def test_furniture_needs_archives(tmp_path, monkeypatch):
     monkeypatch.setenv("SOFTRAS_FURNITURE", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="sweethome3d-furniture"):
-        deform.read_targets([], ["box"])
+        read_targets([], ["box"])
 
 
 @pytest.mark.parametrize(
@@ -128,37 +105,37 @@ def test_furniture_needs_archives(deform, tmp_path, monkeypatch):
         (["--size", "-3"], "size must be at least 1, got -3"),
     ],
 )
-def test_bad_arguments_are_refused_in_a_line(arguments, message, deform, tmp_path, capsys):
+def test_bad_arguments_are_refused_in_a_line(arguments, message, tmp_path, capsys):
     with pytest.raises(SystemExit) as error:
-        deform.main([*arguments, "--output", str(tmp_path / "out")])
+        main([*arguments, "--output", str(tmp_path / "out")])
     assert error.value.code == 2
     assert message in capsys.readouterr().err.splitlines()[-1]
     assert not (tmp_path / "out").exists()
 
 
-def test_mask_iou_is_the_mean_over_images(deform):
+def test_mask_iou_is_the_mean_over_images():
     masks = np.array([[[1, 1, 0, 0]], [[1, 0, 0, 0]], [[0, 0, 0, 0]]], dtype=float)
     others = np.array([[[0, 1, 1, 0]], [[1, 0, 0, 0]], [[0, 0, 0, 0]]], dtype=float)
-    assert deform.mask_iou(masks, others) == pytest.approx((1 / 3 + 1 + 1) / 3)
+    assert mask_iou(masks, others) == pytest.approx((1 / 3 + 1 + 1) / 3)
 
 
-def test_hull_of_a_sphere_is_a_sphere(deform):
+def test_hull_of_a_sphere_is_a_sphere():
     sphere = sr.icosphere(3, radius=0.3)
     sphere = sphere.with_vertices(sphere.vertices + np.float32([0.15, 0.1, -0.2]))
     # Framed as a mesh round the origin is, of which the sphere is the part at one side.
     camera = sr.surround_mesh(sr.icosphere(0, radius=0.57), 12)
-    hull = deform.carve_hull(deform.draw_masks(sphere, camera, 64, 1), camera)
-    voxels = deform.voxelize(sphere)
+    hull = carve_hull(draw_masks(sphere, camera, 64, 1), camera)
+    voxels = voxelize(sphere)
     assert hull.shape == voxels.shape
     assert (hull | ~voxels).mean() > 0.99  # nothing of it is carved off
     assert sr.voxel_iou(hull, voxels)[0] > 0.7
 
 
-def test_voxels_count_what_reaches_out_of_the_box(deform):
+def test_voxels_count_what_reaches_out_of_the_box():
     wide = sr.icosphere(3, radius=0.55)
-    assert deform.voxelize(wide).mean() > 0.6
+    assert voxelize(wide).mean() > 0.6
 
 
-def test_recorded_steps_begin_close_together(deform):
-    assert deform.recorded_steps(100, 4) == {0, 11, 44, 99}
-    assert deform.recorded_steps(2, 36) == {0, 1}
+def test_recorded_steps_begin_close_together():
+    assert recorded_steps(100, 4) == {0, 11, 44, 99}
+    assert recorded_steps(2, 36) == {0, 1}

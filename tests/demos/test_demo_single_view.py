@@ -1,34 +1,28 @@
 """Single-view reconstruction, from a data set to a mesh file, on a few shapes made here."""
 
+import doctest
 import importlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
+from experiments import run_experiment
 
 import taichi_softras as sr
 
 ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "demos" / "single_view"
+
+
+def demo(name):
+    """Import one of the experiment's modules."""
+    return importlib.import_module(f"demos.paper.single_view.{name}")
 
 
 @pytest.fixture(scope="module")
-def demo():
-    """The modules of the demo, by name, as its own programs import them."""
-    sys.path.insert(0, str(FOLDER))
-    try:
-        yield importlib.import_module
-    finally:
-        sys.path.remove(str(FOLDER))
-
-
-@pytest.fixture(scope="module")
-def data(demo, tmp_path_factory):
+def data(tmp_path_factory):
     """A data set of two classes, boxes and balls of several proportions."""
     folder = tmp_path_factory.mktemp("data")
     build_dataset = demo("build_dataset")
@@ -46,7 +40,7 @@ def data(demo, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def trained(demo, data, tmp_path_factory):
+def trained(data, tmp_path_factory):
     """A folder of training, after four steps in one process."""
     output = tmp_path_factory.mktemp("run")
     demo("train").main(training(data, output))
@@ -74,14 +68,12 @@ def assert_same_training(found, expected, *, rtol):
 
 def test_two_processes_train_as_one(data, trained, tmp_path):
     # Batches are normalised over both processes, and gradients averaged.
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command = [*launcher, str(FOLDER / "train.py"), *training(data, tmp_path)]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+    launcher = ["-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    run_experiment("single_view.train", *training(data, tmp_path), launcher=launcher)
     assert_same_training(checkpoint(tmp_path), checkpoint(trained), rtol=1e-9)
 
 
-def test_training_goes_on_from_a_checkpoint(demo, data, tmp_path):
+def test_training_goes_on_from_a_checkpoint(data, tmp_path):
     train, dataset = demo("train"), demo("dataset")
     recipe = train.Recipe(steps=4, batch=4)
     objects = dataset.load(data, "train")
@@ -105,7 +97,7 @@ def test_training_goes_on_from_a_checkpoint(demo, data, tmp_path):
         other.load(tmp_path / "half.pt")
 
 
-def test_training_lowers_the_loss(demo, data):
+def test_training_lowers_the_loss(data):
     train, dataset = demo("train"), demo("dataset")
     trainer = train.Trainer(train.Recipe(steps=30, batch=4, learning_rate=3e-4), "cpu")
     batch = dataset.draw_batch(dataset.load(data, "train"), 4, 0, 0, mirror=False)
@@ -116,7 +108,7 @@ def test_training_lowers_the_loss(demo, data):
         assert found["loss"] == pytest.approx(parts, rel=1e-5)
 
 
-def test_evaluation_and_reconstruction(demo, data, trained, tmp_path, capsys):
+def test_evaluation_and_reconstruction(data, trained, tmp_path, capsys):
     demo("evaluate").main(["--data", str(data), "--run", str(trained), "--quick"])
     assert "network" in capsys.readouterr().out
     scores = json.loads((trained / "evaluation_test.json").read_text())
@@ -135,7 +127,7 @@ def test_evaluation_and_reconstruction(demo, data, trained, tmp_path, capsys):
     assert np.abs(mesh.vertices).max() <= 0.5
 
 
-def test_pictures_of_training(demo, data, trained):
+def test_pictures_of_training(data, trained):
     demo("show").main(["--data", str(data), "--run", str(trained)])
     picture = iio.imread(trained / "reconstructions.png")
     # A row for each class: the picture, then three sides of the mesh, then two of the truth.
@@ -148,7 +140,7 @@ def test_pictures_of_training(demo, data, trained):
     assert iio.imread(trained / "curve.png").ndim == 3
 
 
-def test_wrong_folders_are_refused_in_a_line(demo, data, tmp_path, capsys):
+def test_wrong_folders_are_refused_in_a_line(data, tmp_path, capsys):
     run = str(tmp_path / "run")
     for program, arguments, words in (
         ("train", ["--data", str(tmp_path), "--output", run], "_train_images.npz files"),
@@ -163,7 +155,7 @@ def test_wrong_folders_are_refused_in_a_line(demo, data, tmp_path, capsys):
         assert len(message.splitlines()) == 1
 
 
-def test_views_show_the_voxels(demo, data):
+def test_views_show_the_voxels(data):
     # The two come from different code; their frames must be one, in files and in memory.
     dataset = demo("dataset")
     objects = dataset.load(data, "train")
@@ -182,7 +174,7 @@ def test_views_show_the_voxels(demo, data):
             assert drawn[alpha > 127].mean() > 0.8
 
 
-def test_mirrored_objects_are_seen_from_the_other_side(demo, data):
+def test_mirrored_objects_are_seen_from_the_other_side(data):
     dataset = demo("dataset")
     objects = dataset.load(data, "train")
     # Boxes and balls are their own mirror images: the picture that is claimed must be there.
@@ -198,7 +190,7 @@ def test_mirrored_objects_are_seen_from_the_other_side(demo, data):
             assert error < 0.01
 
 
-def test_reconstructor_keeps_the_sphere_in_the_box(demo):
+def test_reconstructor_keeps_the_sphere_in_the_box():
     model = demo("model")
     network = model.Reconstructor().eval()
     with torch.no_grad():
@@ -215,7 +207,7 @@ def test_reconstructor_keeps_the_sphere_in_the_box(demo):
     torch.testing.assert_close(sphere, torch.tensor(model.SPHERE.vertices) / 2)
 
 
-def test_variants_stay_together(demo):
+def test_variants_stay_together():
     build_dataset = demo("build_dataset")
     grid = np.zeros((5, 8, 8, 8), bool)
     grid[0, :4] = grid[1, :4] = grid[2, :4] = True
@@ -231,7 +223,11 @@ def test_variants_stay_together(demo):
     assert np.bincount(splits).tolist() == [70, 10, 20]
 
 
-def test_names_have_classes(demo):
+def test_examples_of_the_documentation_run():
+    assert doctest.testmod(demo("sources")).failed == 0
+
+
+def test_names_have_classes():
     class_of = demo("sources").class_of
     for name, expected in {
         "Armchair": "chair",
@@ -248,13 +244,13 @@ def test_names_have_classes(demo):
 
 
 @pytest.mark.parametrize("option", ["--save-every", "--evaluate-every"])
-def test_intervals_of_training_are_refused_before_it(demo, option, capsys):
+def test_intervals_of_training_are_refused_before_it(option, capsys):
     with pytest.raises(SystemExit):
         demo("train").main([option, "0"])
     assert f"{option} must be at least 1, got 0" in capsys.readouterr().err
 
 
-def test_packages_are_fetched_once_or_refused_in_words(demo, tmp_path, monkeypatch):
+def test_packages_are_fetched_once_or_refused_in_words(tmp_path, monkeypatch):
     sources = demo("sources")
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -278,7 +274,7 @@ def test_packages_are_fetched_once_or_refused_in_words(demo, tmp_path, monkeypat
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["some-package"]
 
 
-def test_photos_are_framed_like_the_data(demo):
+def test_photos_are_framed_like_the_data():
     reconstruct = demo("reconstruct")
     photo = np.full((90, 200, 3), 250, np.uint8)
     photo[20:50, 100:160] = (200, 30, 60)
@@ -298,7 +294,8 @@ def test_photos_are_framed_like_the_data(demo):
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_models_become_a_data_set(demo, tmp_path):
+@pytest.mark.filterwarnings("ignore:.*there is no texture")  # some models lack theirs
+def test_models_become_a_data_set(tmp_path):
     folder = Path("/usr/share/sweethome3d/furniture")
     if not folder.is_dir():
         pytest.skip("the package sweethome3d-furniture is not installed")

@@ -1,33 +1,21 @@
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
+from experiments import run_experiment
 
 import taichi_softras as sr
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def colorings(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "demos")
-    import colorings
-
-    return colorings
-
-
-@pytest.fixture
-def texture(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "demos")
-    import texture
-
-    return texture
+from demos.paper.texture.__main__ import main
+from demos.paper.texture.colorings import (
+    fill_unseen,
+    make_maps,
+    resize_maps,
+    sample_palette,
+    with_maps,
+)
+from demos.paper.texture.fitting import compare, draw_batches
 
 
 def two_maps():
@@ -49,16 +37,10 @@ def two_maps():
 
 @pytest.mark.slow
 def test_demo_recovers_colours_and_files_that_hold_them(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "demos/texture.py", "--quick", "--output", str(tmp_path)],
-        cwd=ROOT,
-        env=os.environ | {"SOFTRAS_FURNITURE": str(tmp_path)},  # which has none
-        capture_output=True,
-        text=True,
-        check=False,
+    without = {"SOFTRAS_FURNITURE": str(tmp_path)}  # which has none
+    assert "checkered sphere" in run_experiment(
+        "texture", "--quick", "--output", tmp_path, **without
     )
-    assert done.returncode == 0, done.stderr
-    assert "checkered sphere" in done.stdout
     results = json.loads((tmp_path / "results.json").read_text())
     found = {(c["name"], c["size"]): c for c in results["colorings"]}
     foreground = {key: np.mean(c["fitted"]["foreground"]) for key, c in found.items()}
@@ -87,49 +69,49 @@ def test_demo_recovers_colours_and_files_that_hold_them(tmp_path):
         (["plain.off"], "mesh must have an image map"),
     ],
 )
-def test_bad_arguments_are_refused_in_one_line(arguments, message, texture, tmp_path, capsys):
+def test_bad_arguments_are_refused_in_one_line(arguments, message, tmp_path, capsys):
     (tmp_path / "plain.off").write_text("OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n")
     arguments = [str(tmp_path / x) if "." in x else x for x in arguments]
     with pytest.raises(SystemExit) as ended:
-        texture.main(["--output", str(tmp_path), *arguments])
+        main(["--output", str(tmp_path), *arguments])
     assert ended.value.code == 2
     assert message in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_palette_holds_rare_colours(colorings):
+def test_palette_holds_rare_colours():
     pixels = np.tile(np.float32([0.5, 0.5, 0.5]), (10_000, 1))
     pixels[7] = 1, 0, 0
     pixels[-1] = 0, 0, 1
-    palette = colorings.sample_palette(pixels, 3)
+    palette = sample_palette(pixels, 3)
     assert {tuple(color) for color in palette.tolist()} == {(0.5,) * 3, (1, 0, 0), (0, 0, 1)}
-    assert colorings.sample_palette(pixels, 5).shape == (5, 3)  # more than there are
+    assert sample_palette(pixels, 5).shape == (5, 3)  # more than there are
 
 
-def test_shrunk_maps_are_means_and_lie_one_after_another(colorings):
+def test_shrunk_maps_are_means_and_lie_one_after_another():
     mesh = two_maps()
-    small = colorings.resize_maps(mesh.texture_maps(), 3)
+    small = resize_maps(mesh.texture_maps(), 3)
     assert small.maps.tolist() == [[0, 2, 3, 0], [6, 1, 1, 0]]
     image = mesh.materials[0].image
     assert small.texels[:6].reshape(2, 3, 3)[1, 2] == pytest.approx(image[2:, 4:].mean((0, 1)))
     assert small.texels[6] == pytest.approx([0.25, 0.5, 0.75])
-    same = colorings.resize_maps(mesh.texture_maps(), 100)
+    same = resize_maps(mesh.texture_maps(), 100)
     np.testing.assert_array_equal(same.texels, mesh.texture_maps().texels)
 
 
-def test_unseen_texels_get_the_nearest_colour_of_their_own_map(colorings):
+def test_unseen_texels_get_the_nearest_colour_of_their_own_map():
     texels = np.arange(8.0)[:, None].repeat(3, axis=1)
     seen = np.array([True, False, False, False, False, True, False, False])
     maps = np.array([[0, 2, 3, 0], [6, 1, 2, 0]])
-    filled = colorings.fill_unseen(texels, seen, maps)
+    filled = fill_unseen(texels, seen, maps)
     assert filled[[0, 1, 2, 3, 4, 5]][:, 0].tolist() == [0, 0, 5, 0, 5, 5]
     assert filled[6:, 0].tolist() == [6, 7]  # nothing was seen of this map
 
 
-def test_a_mesh_takes_maps_of_another_size(colorings):
+def test_a_mesh_takes_maps_of_another_size():
     mesh = two_maps()
-    coloring = colorings.make_maps(mesh, 2)
+    coloring = make_maps(mesh, 2)
     texels = torch.linspace(0, 1, coloring.numbers.numel()).reshape(coloring.numbers.shape)
-    recolored = colorings.with_maps(mesh, coloring.paint(texels))
+    recolored = with_maps(mesh, coloring.paint(texels))
     shared, plain, again = recolored.materials
     assert shared.image is again.image
     assert plain.image is None
@@ -138,20 +120,20 @@ def test_a_mesh_takes_maps_of_another_size(colorings):
     assert maps.face_maps.tolist() == mesh.texture_maps().face_maps.tolist()
 
 
-def test_comparison_tells_foreground_from_all(texture):
+def test_comparison_tells_foreground_from_all():
     target = torch.zeros(1, 2, 2, 4)
     target[0, 0, 0] = torch.tensor([0.5, 0.5, 0.5, 1.0])
     image = target.clone()
     image[0, 0, 0, :3] += 0.1
     image[0, 1, 1, :3] = 9  # where nothing is, colours do not count
-    found = texture.compare(image, target)
+    found = compare(image, target)
     assert found["foreground"] == pytest.approx([20.0], abs=1e-4)
     assert found["whole"] == pytest.approx([20.0 + 10 * np.log10(4)], abs=1e-4)
-    assert texture.compare(target, target)["whole"] == [100.0]
+    assert compare(target, target)["whole"] == [100.0]
 
 
-def test_every_picture_is_looked_at_before_one_comes_again(texture):
-    batches = texture.draw_batches(5, 2)
+def test_every_picture_is_looked_at_before_one_comes_again():
+    batches = draw_batches(5, 2)
     rounds = [[k for _ in range(3) for k in next(batches)] for _ in range(2)]
     assert [sorted(r) for r in rounds] == [list(range(5))] * 2
     assert rounds[0] != rounds[1]

@@ -168,28 +168,22 @@ def plan_kernels(dtype) -> SimpleNamespace:
 
 
 @functools.cache
-def outside_kernel(dtype):
-    """Build the kernel that counts points before the near plane, and points beyond the far one."""
+def nearer_kernel(dtype):
+    """Build the kernel that counts points before a plane."""
 
     @kernel
-    def count_outside(
+    def count_nearer(
         points: ti.types.ndarray(dtype=dtype, ndim=3, needs_grad=False),  # (B, V, 3) view, in
         near: dtype,
-        far: dtype,
-    ) -> ti.i64:
-        """Count points nearer than ``near``, and in the upper 32 bits those farther than ``far``.
-
-        One number, because to return it is what a GPU is waited for.
-        """
-        result = ti.cast(0, ti.i64)
+    ) -> ti.i32:
+        """Count points nearer than ``near``, or behind the camera."""
+        result = 0
         for b, v in ti.ndrange(points.shape[0], points.shape[1]):
             if points[b, v, 2] < near:
-                result += ti.cast(1, ti.i64)
-            if points[b, v, 2] > far:
-                result += ti.cast(1, ti.i64) << 32
+                result += 1
         return result
 
-    return count_outside
+    return count_nearer
 
 
 @functools.cache

@@ -1,0 +1,1 @@
+"""A human body fitted to one picture: see `demos.paper.body.__main__`."""

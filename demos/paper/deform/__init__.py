@@ -1,0 +1,1 @@
+"""Shape from silhouettes: see `demos.paper.deform.__main__`."""

@@ -1,0 +1,1 @@
+"""What the renderer can show: see `demos.paper.gallery.__main__`."""

@@ -1,0 +1,1 @@
+"""Where soft gradients come from: see `demos.paper.gradients.__main__`."""

@@ -1,0 +1,1 @@
+"""What the experiments share: command lines, tables, intervals, models and rotations."""
