@@ -45,7 +45,7 @@ class Headlight:
         ValueError: If a value is outside the range given for it.
     """
 
-    ambient: float = 0.35
+    ambient: float = 0.45
     azimuth: float = -35.0
     elevation: float = 40.0
 

@@ -10,8 +10,10 @@ from taichi_softras.arrays.checks import check_arrays, check_faces
 from taichi_softras.arrays.corners import column_of, concatenate, spread_faces, spread_means
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_choice
+from taichi_softras.arrays.runtime import on_gpu
 from taichi_softras.cameras.camera import Camera
-from taichi_softras.cameras.clipping import ClippedFaces, clip_attributes, clip_faces, count_nearer
+from taichi_softras.cameras.clipping import ClippedFaces, clip_attributes, clip_faces, count_outside
+from taichi_softras.cameras.depths import warn_of_depths
 from taichi_softras.cameras.projection import eyes_of, to_view, turn_to_view, view_to_ndc
 from taichi_softras.lights.kinds import Light, Lighting, as_lighting
 from taichi_softras.lights.packing import pack_lighting
@@ -72,6 +74,11 @@ def render(
     Raises:
         TypeError: If an array is of the wrong kind or type.
         ValueError: If a shape or device doesn't fit.
+
+    Warns:
+        UserWarning: If nothing is drawn because all vertices are nearer than ``settings.near`` or
+            farther than ``settings.far``, once for each such range. `depth_range` finds one that
+            fits. On a GPU it is not looked for with ``clip=False``.
 
     Example:
         >>> import taichi_softras as sr
@@ -145,6 +152,11 @@ def render_silhouette(
     Raises:
         TypeError: If an array is of the wrong kind or type.
         ValueError: If a shape or device doesn't fit.
+
+    Warns:
+        UserWarning: If nothing is drawn because all vertices are nearer than ``settings.near`` or
+            farther than ``settings.far``, once for each such range. `depth_range` finds one that
+            fits. On a GPU it is not looked for with ``clip=False``.
     """
     meshes = _ProjectedMeshes.place(vertices, faces, camera, settings, clip=clip)
     return rasterize_silhouette(meshes.face_vertices, meshes.settings, sigma=sigma)
@@ -190,7 +202,13 @@ class _ProjectedMeshes:
         points = to_view(vertices, camera)
         incidence = Incidence()
         clipped = None
-        if clip and count_nearer(points, settings.near) > 0:
+        nearer, farther = 0, 0
+        if clip or not on_gpu():  # where it isn't for clipping, a GPU is not waited for
+            nearer, farther = count_outside(points, settings.near, settings.far)
+        num_points = points.shape[0] * points.shape[1]
+        if faces.shape[-2] and 0 < num_points == max(nearer, farther):
+            warn_of_depths(points, settings.near, settings.far)
+        if clip and nearer > 0:
             corners = gather(points, faces, incidence=incidence)
             clipped = clip_faces(corners, settings.near)
             face_vertices = view_to_ndc(clipped.points, camera, settings.aspect)

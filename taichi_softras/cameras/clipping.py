@@ -17,7 +17,7 @@ from taichi_softras.cameras.kernels.clipping import (
     clip_attributes_kernel,
     clip_kernel,
     finite_faces_kernel,
-    nearer_kernel,
+    outside_kernel,
     plan_kernels,
 )
 
@@ -147,14 +147,16 @@ def count_clipped(face_points: Array, near: float) -> int:
     return count
 
 
-def count_nearer(points: Array, near: float) -> int:
-    """Count points nearer than the near plane: if there are none, `clip_faces` has nothing to do.
+def count_outside(points: Array, near: float, far: float) -> tuple[int, int]:
+    """Count points nearer than the near plane, and points farther than the far plane.
 
-    It takes one launch of a kernel, and on a GPU waits for it.
+    If none is nearer, `clip_faces` has nothing to do. It takes one launch of a kernel, and on a
+    GPU waits for it.
 
     Args:
         points: (B, V, 3), vertices in the view frame.
         near: Depth of the near plane.
+        far: Depth of the far plane.
 
     Raises:
         TypeError: If the array is of the wrong kind or type.
@@ -162,7 +164,7 @@ def count_nearer(points: Array, near: float) -> int:
     """
     check_arrays(points=(points, "(B, V, 3)"))
     if 0 in points.shape:
-        return 0
-    kernel = nearer_kernel(dtype_of(points))
-    count: int = run(lambda inputs, _: kernel(*inputs, near), (points,))
-    return count
+        return 0, 0
+    kernel = outside_kernel(dtype_of(points))
+    counts: int = run(lambda inputs, _: kernel(*inputs, near, far), (points,))
+    return counts % 2**32, counts // 2**32

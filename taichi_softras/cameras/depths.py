@@ -1,5 +1,7 @@
 """The depths that cameras see: a near and a far plane that fit them."""
 
+import warnings
+
 import numpy as np
 
 from taichi_softras.arrays.bridge import to_numpy
@@ -17,6 +19,9 @@ NARROWEST = 1e-2
 Gamma is in units of that difference. A mesh that is flat and faces the camera has none; of a much
 smaller one than this, gamma would be as small as the rounding of float32 depths.
 """
+
+_TOLD: set[tuple[float, float]] = set()
+"""Pairs of near and far that were warned of: a loop says it once, whatever the depths in it."""
 
 
 def depth_range(vertices: Array, camera: Pose, *, margin: float = 0.05) -> tuple[float, float]:
@@ -59,6 +64,27 @@ def depth_range(vertices: Array, camera: Pose, *, margin: float = 0.05) -> tuple
     room = max(margin * (farthest - nearest), (NARROWEST * farthest - (farthest - nearest)) / 2)
     far = farthest + room
     return max(nearest - room, NEAREST * far), far
+
+
+def warn_of_depths(points: Array, near: float, far: float) -> None:
+    """Warn that nothing is drawn because all depths are outside near to far; once for each range.
+
+    Args:
+        points: (B, V, 3), vertices in the view frame.
+        near: Depth of the near plane.
+        far: Depth of the far plane.
+    """
+    if (near, far) in _TOLD:
+        return
+    _TOLD.add((near, far))
+    nearest, farthest = extreme_depths(points)
+    where = "behind far" if nearest > far else "nearer than near"
+    warnings.warn(
+        f"nothing is drawn: all vertices have depths from {nearest:g} to {farthest:g}, {where}, "
+        f"with near={near:g} and far={far:g}. Give RasterizerSettings a range that holds them: "
+        "near, far = sr.depth_range(vertices, camera)",
+        stacklevel=4,  # at the caller of render or render_silhouette
+    )
 
 
 def extreme_depths(points: Array) -> tuple[float, float]:

@@ -16,9 +16,11 @@ from taichi_softras.cli.options import (
     WHITE,
     CameraArguments,
     CameraOptions,
+    MeshArgument,
     SoftnessOptions,
+    load_mesh,
 )
-from taichi_softras.files.mesh_files import read_mesh, write_mesh
+from taichi_softras.files.mesh_files import write_mesh
 from taichi_softras.files.paths import whole_file
 from taichi_softras.files.pictures import composite, write_picture
 from taichi_softras.fitting.framing import mesh_radius, surround_mesh
@@ -63,20 +65,21 @@ class Fit:
     Writes fitted.obj, fit.png (before, target, after) and loss.png into a folder.
 
     Attributes:
-        mesh: File whose silhouettes are fitted: OBJ, PLY, OFF, STL, GLB or AC3D.
+        mesh: File whose silhouettes are fitted (OBJ, PLY, OFF, STL, GLB or AC3D), or teapot,
+            sphere, torus or cube.
         output: Folder to write into; made if need be.
         options: How the sphere is fitted.
         camera: Where the camera of the picture is.
     """
 
-    mesh: tyro.conf.Positional[Path]
+    mesh: MeshArgument
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     options: SphereFitArguments = field(default_factory=SphereFitOptions)
     camera: CameraArguments = field(default_factory=CameraOptions)
 
     def run(self) -> None:
         """Fit, and write the files."""
-        fit_and_write(read_mesh(self.mesh).normalized(), self.output, self.options, self.camera)
+        fit_and_write(load_mesh(self.mesh), self.output, self.options, self.camera)
 
 
 def fit_and_write(

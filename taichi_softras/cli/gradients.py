@@ -16,7 +16,8 @@ from taichi_softras.losses import add_to_loss, image_loss
 from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.renderer import render
 
-Inputs = dict[str, np.ndarray]
+SceneArrays = dict[str, np.ndarray]
+"""What a random scene's loss depends on, by name."""
 
 INPUTS = {
     "vertices, x": ("vertices", 0),
@@ -35,7 +36,7 @@ INPUTS = {
     "light: diffuse": ("diffuse", None),
     "light: direction": ("direction", None),
 }
-"""Rows of the table: an input, and which of its last dimension's components vary."""
+"""Rows of the table: an array, and which component of its last dimension varies; None for all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +92,7 @@ def _direction(value: np.ndarray, component: int | None, rng: np.random.Generato
 
 def random_scene(
     rng: np.random.Generator,
-) -> tuple[Inputs, Callable[[Inputs], tuple[float, Inputs]]]:
+) -> tuple[SceneArrays, Callable[[SceneArrays], tuple[float, SceneArrays]]]:
     """Make a soup of triangles that overlap, tilt and leave the image, and a loss of its image.
 
     Returns:
@@ -124,7 +125,7 @@ def random_scene(
     target = from_numpy(rng.random((1, height, width, 4)))
     face_array = from_numpy(faces)
 
-    def loss(values: Inputs) -> tuple[float, Inputs]:
+    def loss(values: SceneArrays) -> tuple[float, SceneArrays]:
         arrays = {key: from_numpy(value, needs_grad=True) for key, value in values.items()}
         result = ti.ndarray(ti.f64, 1, needs_grad=True)
         with ti.ad.Tape(loss=result):
@@ -143,10 +144,10 @@ def random_scene(
 
 
 def _derivative(
-    inputs: Inputs,
+    inputs: SceneArrays,
     key: str,
     direction: np.ndarray,
-    loss: Callable[[Inputs], tuple[float, Inputs]],
+    loss: Callable[[SceneArrays], tuple[float, SceneArrays]],
 ) -> float | None:
     """Differentiate along a direction: central differences, extrapolated to a step of zero.
 

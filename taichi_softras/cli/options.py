@@ -1,16 +1,21 @@
 """Options that several commands share, and how they become the library's objects."""
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 import tyro
+from PIL import ImageColor
 from rich.console import Console
 
-from taichi_softras.arrays.options import check_number
+from taichi_softras.arrays.options import check_integer, check_number
 from taichi_softras.cameras.camera import LookAtCamera
+from taichi_softras.files.mesh_files import read_mesh
 from taichi_softras.fitting.framing import frame_mesh
+from taichi_softras.meshes import primitives
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.rasterizer.settings import RasterizerSettings
 
@@ -18,6 +23,14 @@ PROGRESS_CONSOLE = Console(stderr=True)
 """Where progress bars go, so that standard output holds results alone."""
 
 WHITE = (1.0, 1.0, 1.0)
+
+SHAPES: dict[str, Callable[[], Mesh]] = {
+    "teapot": primitives.teapot,
+    "sphere": primitives.icosphere,
+    "torus": primitives.torus,
+    "cube": primitives.cube,
+}
+"""Meshes that need no file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +108,7 @@ class SoftnessOptions:
     alpha: Literal["prod", "sum", "hard"] = "prod"
     color: Literal["softmax", "hard"] = "softmax"
     cull: Literal["none", "back", "front"] = "none"
-    supersampling: int = 1
+    supersampling: int = 2
 
     def settings(self, height: int, width: int) -> RasterizerSettings:
         """Make the rasterizer's settings for a picture of some size, in pixels.
@@ -106,5 +119,51 @@ class SoftnessOptions:
         return RasterizerSettings(height=height, width=width, **dataclasses.asdict(self))
 
 
+MeshArgument = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MESH")]
 CameraArguments = Annotated[CameraOptions, tyro.conf.OmitArgPrefixes]
 SoftnessArguments = Annotated[SoftnessOptions, tyro.conf.OmitArgPrefixes]
+
+
+def picture_size(size: int, height: int | None, width: int | None) -> tuple[int, int]:
+    """Choose a picture's height and width: those given, or else the size."""
+    check_integer("size", size, at_least=1)
+    return size if height is None else height, size if width is None else width
+
+
+def parse_color(color: str | tuple[float, float, float]) -> tuple[float, float, float]:
+    """Turn a colour's name, as in CSS, or #rrggbb into red, green and blue, 0 to 1.
+
+    Raises:
+        ValueError: If there is no such colour, or a number is not from 0 to 1.
+    """
+    if isinstance(color, str):
+        try:
+            red, green, blue = ImageColor.getrgb(color)[:3]
+        except ValueError:
+            raise ValueError(
+                f"a colour must be a name such as white, #rrggbb or three numbers, got {color!r}"
+            ) from None
+        return red / 255, green / 255, blue / 255
+    for value in color:
+        if not 0 <= value <= 1:
+            raise ValueError(f"red, green and blue must be from 0 to 1, got {value}")
+    return color
+
+
+def load_mesh(name: str, *, textures: bool = False) -> Mesh:
+    """Make one of `SHAPES`, or read a file; into the unit box.
+
+    Args:
+        name: Of a shape, or of a file: a file that has a shape's name comes first.
+        textures: Whether to keep the materials and images that the file has.
+
+    Raises:
+        OSError: If the file can't be read.
+        ValueError: If it holds no mesh, or there is neither such a shape nor such a file.
+    """
+    if not Path(name).exists():
+        if name in SHAPES:
+            return SHAPES[name]().normalized()
+        if not Path(name).suffix:
+            raise ValueError(f"mesh must be a file, or one of {', '.join(SHAPES)}, got {name!r}")
+    return read_mesh(name, textures=textures).normalized()

@@ -13,10 +13,13 @@ from taichi_softras.cli.options import (
     PROGRESS_CONSOLE,
     CameraArguments,
     CameraOptions,
+    MeshArgument,
     SoftnessArguments,
     SoftnessOptions,
+    load_mesh,
+    parse_color,
+    picture_size,
 )
-from taichi_softras.files.mesh_files import read_mesh
 from taichi_softras.files.pictures import (
     ANIMATIONS,
     STILLS,
@@ -33,17 +36,19 @@ class Render:
     """Draw a mesh softly: a picture (.png, .jpg), or a turntable (.gif, .mp4).
 
     Attributes:
-        mesh: File to draw: OBJ, PLY, OFF, STL, GLB or AC3D.
+        mesh: File to draw (OBJ, PLY, OFF, STL, GLB or AC3D), or teapot, sphere, torus or cube.
         output: File to write.
-        height: Of the picture, in pixels.
-        width: Of the picture, in pixels.
+        size: Height and width of the picture, in pixels.
+        height: In place of the size.
+        width: In place of the size.
         show: What to draw: colours, silhouettes, depth (white is near), or normals (in the view
             frame, as colours).
         textures: Whether to draw the materials and images that the file has; else their colours at
             vertices.
         shading: Where light is evaluated. Textures are lit by face or by fragment.
         highlights: How strong highlights are, 0 to 1; above 0 at fragments.
-        background: Colour behind the mesh: red, green and blue, 0 to 1.
+        background: Colour behind the mesh: a name such as white, #rrggbb, or red, green and blue,
+            0 to 1.
         transparent: Write a PNG with alpha in place of a background.
         frames: How many pictures make a turntable.
         frames_per_second: How fast it turns.
@@ -51,15 +56,16 @@ class Render:
         softness: How soft the picture is.
     """
 
-    mesh: tyro.conf.Positional[Path]
+    mesh: MeshArgument
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    height: int = 512
-    width: int = 512
+    size: int = 512
+    height: int | None = None
+    width: int | None = None
     show: Channel = "colors"
     textures: bool = True
     shading: Shading = "vertex"
     highlights: float = 0.0
-    background: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    background: tuple[float, float, float] | str = "white"
     transparent: bool = False
     frames: int = 48
     frames_per_second: float = 24.0
@@ -78,12 +84,14 @@ class Render:
             raise ValueError(f"a transparent picture must be a .png, got {self.output}")
         animated = self.output.suffix.lower() in ANIMATIONS
         turns = np.arange(self.frames if animated else 1) * 360 / self.frames
-        settings = self.softness.settings(self.height, self.width)
+        height, width = picture_size(self.size, self.height, self.width)
+        settings = self.softness.settings(height, width)
+        background = parse_color(self.background)
         style = PreviewStyle(show=self.show, shading=self.shading, highlights=self.highlights)
-        mesh = read_mesh(self.mesh, textures=self.textures).normalized()
+        mesh = load_mesh(self.mesh, textures=self.textures)
         camera = self.camera.cameras(mesh, settings.aspect, turns)
         frames = [
-            self._finish(image)
+            image if image.ndim == 2 or self.transparent else composite(image, background)
             for image in track(
                 draw_previews(mesh, camera, settings, style),
                 description="Drawing",
@@ -97,10 +105,5 @@ class Render:
             write_animation(self.output, frames, self.frames_per_second)
         else:
             write_picture(self.output, frames[0])
-        print(f"{self.mesh.name}: {mesh.num_vertices} vertices, {mesh.num_faces} faces")
+        print(f"{Path(self.mesh).name}: {mesh.num_vertices} vertices, {mesh.num_faces} faces")
         print(f"wrote {self.output}")
-
-    def _finish(self, image: np.ndarray) -> np.ndarray:
-        if image.ndim == 2 or self.transparent:
-            return image
-        return composite(image, self.background)

@@ -1,7 +1,6 @@
 """``softras view``: a window on soft coverage; or a page in a browser, or a picture."""
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -13,12 +12,13 @@ from taichi_softras.arrays.options import check_integer
 from taichi_softras.cli.options import (
     CameraArguments,
     CameraOptions,
+    MeshArgument,
     SoftnessArguments,
     SoftnessOptions,
+    load_mesh,
+    picture_size,
 )
-from taichi_softras.files.mesh_files import read_mesh
 from taichi_softras.files.pictures import STILLS, check_picture_path, write_picture
-from taichi_softras.meshes import primitives
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.viewer import (
     LiveFit,
@@ -33,14 +33,6 @@ from taichi_softras.viewer.panel import WIDTH as PANEL_WIDTH
 from taichi_softras.viewer.screen import Screen
 from taichi_softras.viewer.state import ViewName
 
-SHAPES: dict[str, Callable[[], Mesh]] = {
-    "teapot": primitives.teapot,
-    "sphere": primitives.icosphere,
-    "torus": primitives.torus,
-    "cube": primitives.cube,
-}
-"""Meshes that need no file."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class ViewCommand:
@@ -51,6 +43,8 @@ class ViewCommand:
 
     Attributes:
         mesh: File (OBJ, PLY, OFF, STL, GLB or AC3D), or teapot, sphere, torus or cube.
+        textures: Whether to show the materials and images that the file has; else their colours at
+            vertices.
         target: What the mesh can be fitted to: another mesh, whose silhouettes from all round
             are wanted, or a picture (.png, .jpg), whose alpha or brightness is wanted, seen from
             where the camera is at first.
@@ -61,8 +55,9 @@ class ViewCommand:
         blend: Lay colours over the background by alpha; else show them as they were mixed.
         eps: Where the background stands in the softmax over depths.
         background: Brightness of the background, 0 to 1.
-        height: Of the picture, in pixels.
-        width: Of the picture, in pixels; the controls come beside it.
+        size: Height and width of the picture, in pixels; the controls come beside it.
+        height: In place of the size.
+        width: In place of the size.
         steps: Of the optimiser, to take before anything is shown.
         screenshot: Write a picture to this file in place of opening a window; needs no display.
         controls: Draw the controls into the screenshot too.
@@ -74,7 +69,8 @@ class ViewCommand:
         softness: How soft the picture is.
     """
 
-    mesh: tyro.conf.Positional[str] = "teapot"
+    mesh: MeshArgument = "teapot"
+    textures: bool = True
     target: str | None = None
     view: ViewName = "color"
     face: int | None = None
@@ -82,9 +78,10 @@ class ViewCommand:
     wireframe: bool = False
     blend: bool = True
     eps: float = 1e-3
-    background: float = 0.1
-    height: int = 680
-    width: int = 680
+    background: float = 0.25
+    size: int = 680
+    height: int | None = None
+    width: int | None = None
     steps: int = 0
     screenshot: Path | None = None
     controls: bool = False
@@ -97,8 +94,8 @@ class ViewCommand:
 
     def run(self) -> None:
         """Open the window, serve the page, or write the picture."""
-        for name, least in (("height", 1), ("width", 1), ("steps", 0)):
-            check_integer(name, getattr(self, name), at_least=least)
+        height, width = self._size()
+        check_integer("steps", self.steps, at_least=0)
         if self.screenshot is not None:
             check_picture_path(self.screenshot, STILLS)
             session = self.make_session(self.output)
@@ -107,11 +104,9 @@ class ViewCommand:
         elif self.web:
             self.make_session(self.output)  # what is wrong is said before anyone connects
             with contextlib.suppress(KeyboardInterrupt):
-                serve(
-                    self.make_session, self.host, self.port, height=self.height, on_start=_announce
-                )
+                serve(self.make_session, self.host, self.port, height=height, on_start=_announce)
         else:
-            open_window(self.make_session(self.output.resolve()), self.height, self.width)
+            open_window(self.make_session(self.output.resolve()), height, width)
 
     def make_session(self, folder: Path) -> Session:
         """Load the mesh and the target, and set up what is shown at first.
@@ -123,16 +118,16 @@ class ViewCommand:
             OSError: If a file can't be read.
             ValueError: If a setting is out of range, or there is no such face or pixel.
         """
-        mesh = load_shape(self.mesh)
+        mesh = load_mesh(self.mesh, textures=self.textures)
         state = self._state(mesh)
         viewed = ViewedMesh(mesh)
-        viewed.shot(state, self.height, self.width)  # refuses a face that does not exist
+        viewed.shot(state, *self._size())  # refuses a face that does not exist
         fit = None
         if self.target is not None:
             if Path(self.target).suffix.lower() in STILLS:
                 fit = LiveFit.to_picture(mesh, Path(self.target), state.orbit)
             else:
-                fit = LiveFit.to_mesh(mesh, load_shape(self.target))
+                fit = LiveFit.to_mesh(mesh, load_mesh(self.target))
         elif self.view == "gradient" or self.steps:
             raise ValueError("a target must be given to see gradients of, or to step towards")
         session = Session(viewed, state, fit=fit, folder=folder)
@@ -141,16 +136,17 @@ class ViewCommand:
         return session
 
     def _state(self, mesh: Mesh) -> ViewerState:
-        camera = self.camera.cameras(mesh, self.width / self.height, np.zeros(1))
+        height, width = self._size()
+        camera = self.camera.cameras(mesh, width / height, np.zeros(1))
         pixel = None
         if self.pixel is not None:
             row, col = self.pixel
-            if not (0 <= row < self.height and 0 <= col < self.width):
+            if not (0 <= row < height and 0 <= col < width):
                 raise ValueError(
-                    f"pixel must be inside the picture of {self.height} rows and {self.width} "
+                    f"pixel must be inside the picture of {height} rows and {width} "
                     f"columns, got {row} {col}"
                 )
-            pixel = ((col + 0.5) / self.width, (row + 0.5) / self.height)
+            pixel = ((col + 0.5) / width, (row + 0.5) / height)
         return ViewerState(
             view=self.view,
             orbit=Orbit.at_eye(camera.eye[0], camera.at[0], self.camera.fov),
@@ -163,21 +159,16 @@ class ViewCommand:
         )
 
     def _picture(self, session: Session) -> np.ndarray:
+        height, width = self._size()
         if self.controls:
-            return Screen(session).image(self.height, self.width + PANEL_WIDTH)
-        return session.picture(self.height, self.width)
+            return Screen(session).image(height, width + PANEL_WIDTH)
+        return session.picture(height, width)
 
-
-def load_shape(name: str) -> Mesh:
-    """Make one of `SHAPES`, or read a file; into the unit box.
-
-    Raises:
-        OSError: If the file can't be read.
-        ValueError: If it holds no mesh.
-    """
-    if name in SHAPES and not Path(name).exists():
-        return SHAPES[name]().normalized()
-    return read_mesh(name).normalized()
+    def _size(self) -> tuple[int, int]:
+        height, width = picture_size(self.size, self.height, self.width)
+        check_integer("height", height, at_least=1)
+        check_integer("width", width, at_least=1)
+        return height, width
 
 
 def _announce(url: str) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from taichi_softras.files.pictures import to_bytes
-from taichi_softras.rasterizer.inspection import PixelFragments, list_fragments
+from taichi_softras.viewer.inspection import inspect
 from taichi_softras.viewer.live_fit import LiveFit
 from taichi_softras.viewer.overlays import ACCENT, CONTOUR, INK, Overlay
 from taichi_softras.viewer.state import ViewerState
@@ -31,8 +31,9 @@ def draw_frame(
         state: How it is seen.
         height: Of the picture, in pixels.
         width: Of the picture, in pixels.
-        divisor: By how much coarser the view is drawn, to be quicker; what is on top is not.
-        fit: What the mesh is fitted to, for the gradient's view and the loss's curve.
+        divisor: What the height and the width of the view are divided by, to draw it sooner; what
+            is on top is drawn in full.
+        fit: The fit that moves the mesh, whose gradient and losses are shown.
 
     Returns:
         (H, W, 3) uint8.
@@ -55,14 +56,6 @@ def draw_frame(
         overlay.curve(fit.losses)
     overlay.caption(picture.caption, picture.legend)
     return overlay.rgb()
-
-
-def inspect(shot: Shot) -> PixelFragments | None:
-    """List the faces of the inspected pixel."""
-    pixel = shot.pixel()
-    if pixel is None:
-        return None
-    return list_fragments(shot.face_vertices, shot.face_colors, shot.settings, *pixel)
 
 
 def _draw_lines(

@@ -11,7 +11,8 @@ import numpy as np
 from taichi_softras.arrays.options import check_integer
 from taichi_softras.files.pictures import write_animation, write_picture
 from taichi_softras.viewer.controls import Group, controls, get_value, with_value
-from taichi_softras.viewer.frame import draw_frame, inspect
+from taichi_softras.viewer.frame import draw_frame
+from taichi_softras.viewer.inspection import inspect
 from taichi_softras.viewer.live_fit import LiveFit
 from taichi_softras.viewer.pacing import Pacing
 from taichi_softras.viewer.state import ViewerState
@@ -30,7 +31,7 @@ class Session:
     Args:
         viewed: The mesh.
         state: How it is seen at first, and after a reset.
-        fit: What it is fitted to.
+        fit: The fit that moves it; None where there is nothing to fit it to.
         folder: Where pictures and recordings are saved.
         clock: Tells the time in seconds.
     """

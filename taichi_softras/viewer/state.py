@@ -147,7 +147,7 @@ class ViewerState:
         default_factory=lambda: RasterizerSettings(height=1, width=1)
     )
     lighting: Headlight = field(default_factory=Headlight)
-    background: float = 0.1
+    background: float = 0.25
     blend: bool = True
     wireframe: bool = False
     face: int | None = None

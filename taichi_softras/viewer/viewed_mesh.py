@@ -9,11 +9,15 @@ from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.taichi_bridge import from_numpy
 from taichi_softras.cameras.depths import depth_range
 from taichi_softras.cameras.projection import project
+from taichi_softras.lights.kinds import Light, Lighting
 from taichi_softras.lights.shading import shade
 from taichi_softras.meshes.incidence import gather
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.meshes.normals import vertex_normals
+from taichi_softras.rasterizer.rasterization import rasterize
 from taichi_softras.rasterizer.settings import RasterizerSettings
+from taichi_softras.rasterizer.textures import UVTexture
+from taichi_softras.renderer import render
 from taichi_softras.viewer.state import ViewerState
 
 
@@ -32,6 +36,9 @@ class ViewedMesh:
             raise ValueError("a mesh to be viewed must have faces, got none")
         self.mesh = mesh
         self.vertices, self.faces, self.colors = mesh.to_taichi()
+        self.texture: UVTexture | None = None
+        if mesh.materials:
+            self.texture = UVTexture.from_maps(mesh.texture_maps(), self.vertices)
 
     def move(self, vertices: np.ndarray) -> None:
         """Put the vertices, (V, 3), elsewhere."""
@@ -91,9 +98,35 @@ class Shot:
 
     @cached_property
     def face_colors(self) -> Array:
-        """Lit colours (1, F, 3, 3)."""
-        light = self.state.lighting.light(self.state.orbit.axes())
-        return gather(shade(self.viewed.colors, self.normals, light), self.viewed.faces)
+        """Lit colours of vertices, at the corners of faces (1, F, 3, 3)."""
+        return gather(shade(self.viewed.colors, self.normals, self.light), self.viewed.faces)
+
+    @cached_property
+    def face_light(self) -> Array:
+        """The light that gets to vertices, at the corners of faces (1, F, 3, 3)."""
+        white = from_numpy(np.ones((1, *self.viewed.mesh.vertices.shape), dtype=np.float32))
+        return gather(shade(white, self.normals, self.light), self.viewed.faces)
+
+    @property
+    def light(self) -> Light:
+        """The light, turned with the camera."""
+        return self.state.lighting.light(self.state.orbit.axes())
+
+    def color_image(self) -> np.ndarray:
+        """Draw lit colours, those of textures if the mesh has some: (H, W, 4)."""
+        if self.viewed.texture is None:
+            image = rasterize(
+                self.face_vertices, self.face_colors, self.settings, background=self.background
+            )
+        else:
+            image = render(
+                *(self.viewed.vertices, self.viewed.faces, self.viewed.texture),
+                *(self.state.orbit.camera, self.settings),
+                light=Lighting(lights=self.light.lighting.lights, shading="fragment"),
+                clip=False,  # so that faces are those of the other views
+                background=self.background,
+            )
+        return np.asarray(image.to_numpy()[0])
 
     @property
     def background(self) -> tuple[float, float, float]:

@@ -48,8 +48,8 @@ class Picture:
 def draw_color(shot: Shot) -> Picture:
     """Draw the colours that the rasterizer mixes."""
     if not shot.state.blend:
-        return Picture(_image(shot)[..., :3], "colour, as the softmax mixes it")
-    return Picture(composite(_image(shot), shot.background), "colour, blended by alpha")
+        return Picture(shot.color_image()[..., :3], "colour, as the softmax mixes it")
+    return Picture(composite(shot.color_image(), shot.background), "colour, blended by alpha")
 
 
 def draw_silhouette(shot: Shot) -> Picture:
@@ -120,7 +120,7 @@ def draw_front(shot: Shot) -> Picture:
 def draw_difference(shot: Shot) -> Picture:
     """Draw what softness changes: the blended picture less that of a hard rasterizer."""
     hard = replace(shot, settings=hard_settings(shot))
-    soft_rgb, hard_rgb = (composite(_image(s), s.background) for s in (shot, hard))
+    soft_rgb, hard_rgb = (composite(s.color_image(), s.background) for s in (shot, hard))
     difference = (soft_rgb - hard_rgb).mean(axis=2)
     most = max(float(np.abs(difference).max()), 1e-6)
     legend = Legend("RdBu_r", f"{-most:.2g}", f"+{most:.2g}")
@@ -131,7 +131,7 @@ def draw_difference(shot: Shot) -> Picture:
 def draw_gradient(
     shot: Shot, gradient: np.ndarray | None, target: ViewedMesh | None = None
 ) -> Picture:
-    """Draw the length of the loss's derivative by each vertex.
+    """Draw how long the derivative of the loss with respect to each vertex is.
 
     Args:
         shot: What is seen.
@@ -173,14 +173,6 @@ VIEWS: dict[str, Callable[[Shot], Picture]] = {
 def hard_settings(shot: Shot) -> RasterizerSettings:
     """Make a shot's settings those of a rasterizer without softness."""
     return replace(shot.settings, coverage="hard", alpha="prod", color="hard")
-
-
-def _image(shot: Shot) -> np.ndarray:
-    image = rasterize(
-        shot.face_vertices, shot.face_colors, shot.settings, background=shot.background
-    )
-    numbers: np.ndarray = image.to_numpy()[0]
-    return numbers
 
 
 def _over_dark(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:

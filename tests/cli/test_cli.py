@@ -71,7 +71,7 @@ def test_render_turns_the_mesh(suffix, mesh_path, tmp_path):
 def test_eye_is_where_the_camera_is(mesh_path, tmp_path):
     # From straight in front, the lit cube is a square.
     output = tmp_path / "cube.png"
-    size = ("--height", 32, "--width", 32, "--show", "silhouette")
+    size = ("--size", 32, "--show", "silhouette", "--supersampling", 1)
     assert run("render", mesh_path, "-o", output, "--eye", 0, 0, 4, *size) == 0
     covered = iio.imread(output) > 127
     rows, cols = covered.any(axis=1).sum(), covered.any(axis=0).sum()
@@ -79,10 +79,72 @@ def test_eye_is_where_the_camera_is(mesh_path, tmp_path):
     assert covered.sum() == rows * cols
 
 
+def test_render_makes_shapes_by_name(tmp_path, capsys):
+    output = tmp_path / "out.png"
+    assert run("render", "teapot", "-o", output, "--size", 24) == 0
+    assert iio.imread(output).shape == (24, 24, 3)
+    assert f"teapot: {sr.teapot().num_vertices} vertices" in capsys.readouterr().out
+
+
+def test_a_file_comes_before_the_shape_of_its_name(mesh_path, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "teapot").mkdir()
+    assert run("render", "teapot", "-o", tmp_path / "out.png", "--size", 8) == 1
+    assert "teapot" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "shape"),
+    [
+        (("--size", 20), (20, 20, 3)),
+        (("--size", 20, "--width", 32), (20, 32, 3)),
+        (("--height", 12, "--width", 32), (12, 32, 3)),
+    ],
+)
+def test_size_is_that_of_both_sides_unless_one_is_given(options, shape, mesh_path, tmp_path):
+    assert run("render", mesh_path, "-o", tmp_path / "out.png", *options) == 0
+    assert iio.imread(tmp_path / "out.png").shape == shape
+
+
+@pytest.mark.parametrize(
+    ("color", "rgb"),
+    [
+        (("white",), (255, 255, 255)),
+        (("Navy",), (0, 0, 128)),
+        (("#ff8000",), (255, 128, 0)),
+        ((0.2, 0, 1), (51, 0, 255)),
+    ],
+)
+def test_backgrounds_have_names(color, rgb, mesh_path, tmp_path):
+    output = tmp_path / "out.png"
+    assert run("render", mesh_path, "-o", output, "--size", 16, "--background", *color) == 0
+    assert iio.imread(output)[0, 0].tolist() == list(rgb)
+
+
+def test_edges_are_anti_aliased(mesh_path, tmp_path):
+    greys = []
+    for samples in ((), ("--supersampling", 1)):
+        arguments = ("--size", 64, "--show", "silhouette", "--coverage", "hard", *samples)
+        assert run("render", mesh_path, "-o", tmp_path / "out.png", *arguments) == 0
+        greys.append(np.unique(iio.imread(tmp_path / "out.png")).tolist())
+    assert greys == [[0, 64, 128, 191, 255], [0, 255]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("no-such.obj", "-o", "out.png"), "no-such.obj"),
+        (
+            ("teapott", "-o", "out.png"),
+            "a file, or one of teapot, sphere, torus, cube, got 'teapott'",
+        ),
+        (("MESH", "-o", "out.png", "--size", "0"), "size must be at least 1, got 0"),
+        (
+            ("MESH", "-o", "out.png", "--background", "whit"),
+            "a colour must be a name such as white",
+        ),
+        (("MESH", "-o", "out.png", "--background", "2", "0", "0"), "must be from 0 to 1, got 2.0"),
+        (("MESH", "-o", "out.png", "--highlights", "2"), "highlights must be from 0 to 1, got 2"),
         (("MESH", "-o", "out.bmp"), "must end in one of .png, .jpg, .jpeg, .gif, .mp4"),
         (("MESH", "-o", "missing/out.png"), "folder of the output does not exist"),
         (("MESH", "-o", "out.png", "--height", "0"), "height must be at least 1, got 0"),

@@ -25,7 +25,7 @@ FORWARD_ONLY = {
     "meshes.kernels.normals.find_finite_faces",
     "cameras.kernels.clipping.largest_count",
     "cameras.kernels.clipping.plan",
-    "cameras.kernels.clipping.count_nearer",
+    "cameras.kernels.clipping.count_outside",
     "rasterizer.kernels.chunks.count_chunks",
     "rasterizer.kernels.chunks.list_chunks",
     "rasterizer.kernels.chunk_sums.sum_chunks",

@@ -168,22 +168,28 @@ def plan_kernels(dtype) -> SimpleNamespace:
 
 
 @functools.cache
-def nearer_kernel(dtype):
-    """Build the kernel that counts points before a plane."""
+def outside_kernel(dtype):
+    """Build the kernel that counts points before the near plane, and points beyond the far one."""
 
     @kernel
-    def count_nearer(
+    def count_outside(
         points: ti.types.ndarray(dtype=dtype, ndim=3, needs_grad=False),  # (B, V, 3) view, in
         near: dtype,
-    ) -> ti.i32:
-        """Count points nearer than ``near``, or behind the camera."""
-        result = 0
+        far: dtype,
+    ) -> ti.i64:
+        """Count points nearer than ``near``, and in the upper 32 bits those farther than ``far``.
+
+        One number, because to return it is what a GPU is waited for.
+        """
+        result = ti.cast(0, ti.i64)
         for b, v in ti.ndrange(points.shape[0], points.shape[1]):
             if points[b, v, 2] < near:
-                result += 1
+                result += ti.cast(1, ti.i64)
+            if points[b, v, 2] > far:
+                result += ti.cast(1, ti.i64) << 32
         return result
 
-    return count_nearer
+    return count_outside
 
 
 @functools.cache
