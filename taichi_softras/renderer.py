@@ -7,7 +7,13 @@ import numpy as np
 
 from taichi_softras.arrays.bridge import is_array
 from taichi_softras.arrays.checks import check_arrays, check_faces
-from taichi_softras.arrays.corners import column_of, concatenate, spread_faces, spread_means
+from taichi_softras.arrays.corners import (
+    column_of,
+    concatenate,
+    spread_faces,
+    spread_means,
+    spread_rows,
+)
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_choice
 from taichi_softras.arrays.runtime import on_gpu
@@ -47,15 +53,15 @@ def render(
         faces: (F, 3), or (B or 1, F, 3) where they differ. int32; int64 too in PyTorch. In a
             right-handed world faces are counter-clockwise seen from outside. One whose indices
             are -1 is none: so meshes of several sizes go into one call, see `stack_meshes`.
-        colors: (B or 1, V, C), colours of vertices; or a `SurfaceTexture` or a `UVTexture`. With a
-            light C is 3.
+        colors: (B or 1, V or 1, C), colours of vertices, or one for all; or a `SurfaceTexture` or
+            a `UVTexture`. With a light C is 3.
         camera: One camera, or B; one mesh under B cameras is not copied.
         settings: Size of the image, and how faces become pixels. Whether rays are parallel is
             taken from the camera.
         light: Light on vertices, faces or fragments, as its ``shading`` says; a `Light` is on
             vertices. A texture has no colours at vertices: light on it is evaluated at fragments
             instead. None leaves colours as they are.
-        attributes: (B or 1, V, A), more channels, drawn with the same weights as colours.
+        attributes: (B or 1, V or 1, A), more channels, drawn with the same weights as colours.
         depth: Whether to draw depth along the view axis, too.
         normals: "world" or "view" to draw the vertices' normals in that frame, too, with the same
             weights; so they get shorter where surfaces of several directions mix.
@@ -91,7 +97,7 @@ def render(
     check_choice("normals", normals, (None, "world", "view"))
     is_texture = isinstance(colors, (SurfaceTexture, UVTexture))
     if not is_texture:
-        check_arrays(colors=(colors, "(B or 1, V, C)"))
+        check_arrays(colors=(colors, "(B or 1, V or 1, C)"))
     meshes = _ProjectedMeshes.place(vertices, faces, camera, settings, clip=clip)
     directions = None
     if light is not None or normals is not None:
@@ -103,7 +109,7 @@ def render(
         if lighting is not None:
             lights = meshes.light_fragments(lighting, directions)
     else:
-        check_arrays(vertices, colors=(colors, f"(B or 1, {vertices.shape[1]}, C)"))
+        colors = meshes.of_vertices("colors", colors)
         channels = colors.shape[2]
         if lighting is None or lighting.shading == "fragment":
             drawn = meshes.corners(colors)
@@ -200,6 +206,9 @@ class _ProjectedMeshes:
         if settings.orthographic != camera.orthographic:
             settings = replace(settings, orthographic=camera.orthographic)
         points = to_view(vertices, camera)
+        if points.shape[0] == 0:
+            name = "camera" if vertices.shape[0] else "vertices"
+            raise ValueError(f"{name} must have at least one item, got none")
         incidence = Incidence()
         clipped = None
         nearer, farther = 0, 0
@@ -216,6 +225,12 @@ class _ProjectedMeshes:
             ndc = view_to_ndc(points, camera, settings.aspect)
             face_vertices = gather(ndc, faces, incidence=incidence)
         return cls(vertices, faces, camera, settings, face_vertices, clipped, incidence)
+
+    def of_vertices(self, name: str, values: Array) -> Array:
+        """Check the values of vertices, (B or 1, V or 1, K), and give each vertex its own."""
+        num_vertices = self.vertices.shape[1]
+        check_arrays(self.vertices, **{name: (values, f"(B or 1, {num_vertices} or 1, K)")})
+        return values if values.shape[1] == num_vertices else spread_rows(values, num_vertices)
 
     def gather(self, values: Array) -> Array:
         """Copy the values of vertices to the corners of faces."""
@@ -267,7 +282,7 @@ class _ProjectedMeshes:
         parts: list[Array] = []
         behind: list[float] = []
         if attributes is not None:
-            check_arrays(attributes=(attributes, f"(B or 1, {self.vertices.shape[1]}, A)"))
+            attributes = self.of_vertices("attributes", attributes)
             parts.append(self.corners(attributes))
             behind += [0.0] * attributes.shape[2]
         if depth:

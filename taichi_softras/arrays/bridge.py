@@ -144,6 +144,11 @@ def array_like(value: Any, like: Array, *, dtype: Any = None) -> Array:
     return taichi_bridge.from_numpy(numbers)
 
 
+def convert_tensor(tensor: Array, dtype: Any, *, add_dimension: bool = False) -> Array:
+    """Give a tensor another floating-point type, and a first dimension of 1, in PyTorch's graph."""
+    return _torch_bridge().convert(tensor, dtype, add_dimension=add_dimension)
+
+
 def on_host(array: Array) -> np.ndarray | None:
     """Look at an array's numbers, where that costs no waiting for a device; else None."""
     if is_tensor(array):

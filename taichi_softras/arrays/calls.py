@@ -10,7 +10,7 @@ from taichi_softras.arrays.bridge import dtype_of, record
 from taichi_softras.arrays.bridge import run as run
 from taichi_softras.arrays.broadcast import unshare
 from taichi_softras.arrays.launcher import Kernel
-from taichi_softras.arrays.operator import Allocate, Array, Operator, Shape, Shared
+from taichi_softras.arrays.operator import Allocate, Array, Operator, Shape, Shared, count_items
 
 
 def apply(operator: Operator, inputs: Sequence[Array]) -> tuple[Array, ...]:
@@ -77,7 +77,7 @@ class KernelOperator(Operator):
         masks: tuple[Array, ...] = ()
         if self.mask is not None:
             masked = [inputs[i] for i in self.masked]
-            size = max(x.shape[0] for x in masked), self.num_rows
+            size = count_items(x.shape[0] for x in masked), self.num_rows
             masks = (allocate(size, ti.i32, clear=False),)
             self.mask(allocate.dtype)(*masked, *masks)
         outputs = tuple(allocate(shape) for shape in self.output_shapes)

@@ -9,8 +9,9 @@ from taichi_softras.arrays.kernels.corners import (
     columns_kernel,
     spread_faces_kernel,
     spread_means_kernel,
+    spread_rows_kernel,
 )
-from taichi_softras.arrays.operator import Allocate, Array, Operator, Shared
+from taichi_softras.arrays.operator import Allocate, Array, Operator, Shared, count_items
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class _Concatenate(Operator):
     """Puts arrays of 4 dimensions side by side, in the last one."""
 
     def shared(self, inputs: Sequence[Array]) -> Sequence[Shared | None]:
-        return [Shared(max(x.shape[0] for x in inputs))] * len(inputs)
+        return [Shared(count_items(x.shape[0] for x in inputs))] * len(inputs)
 
     def forward(
         self, inputs: Sequence[Array], allocate: Allocate
@@ -71,3 +72,9 @@ def spread_faces(values: Array) -> Array:
 def spread_means(values: Array) -> Array:
     """Give all corners of a face the mean of what they have, (B, F, 3, K)."""
     return apply_kernel(spread_means_kernel, (values,), tuple(values.shape))
+
+
+def spread_rows(values: Array, num_rows: int) -> Array:
+    """Give all rows of an item what they share, (B, 1, K), each: (B, ``num_rows``, K)."""
+    shape = (values.shape[0], num_rows, values.shape[2])
+    return apply_kernel(spread_rows_kernel, (values,), shape, num_rows=num_rows)

@@ -5,7 +5,7 @@ a way to allocate more; the bridges make them part of PyTorch's graph or of a Ta
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 Array = Any
@@ -44,6 +44,12 @@ class Shared(NamedTuple):
 
     num_items: int
     num_rows: int = 1
+
+
+def count_items(sizes: Iterable[int]) -> int:
+    """Tell how many items there are, by the first sizes, B or 1, of arrays; 0 if one has none."""
+    counts = [int(size) for size in sizes]
+    return max(counts) if all(counts) else 0
 
 
 class Operator(ABC):

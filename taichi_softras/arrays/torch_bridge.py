@@ -57,6 +57,11 @@ def from_numpy(
     return torch.tensor(numbers, device=device, dtype=dtype).reshape(-1).reshape(numbers.shape)
 
 
+def convert(tensor: torch.Tensor, dtype: Any, *, add_dimension: bool) -> torch.Tensor:
+    """See `arrays.bridge.convert_tensor`."""
+    return (tensor[None] if add_dimension else tensor).to(_TORCH_DTYPE[dtype])
+
+
 def apply(operator: Operator, inputs: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
     """Run an operator on tensors, which are on one device."""
     outputs: tuple[torch.Tensor, ...] = _OperatorFunction.apply(operator, *inputs)  # type: ignore[no-untyped-call]

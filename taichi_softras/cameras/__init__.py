@@ -10,7 +10,8 @@ from -1 to 1 over the image whatever its shape, and z is still the view depth.
 
 Attributes of poses and lenses are numbers or arrays, which may carry gradients. The first dimension
 of an array is the cameras', B or 1; plain numbers may do without, and stand for 1. Plain numbers
-are checked; arrays are not looked into: where they break a rule, nothing is drawn.
+are checked; arrays are not looked into: a camera of theirs that breaks a rule, or is not finite,
+draws nothing, and adds 0 to the gradients of what items share.
 """
 
 from taichi_softras.cameras.camera import Camera as Camera
@@ -29,8 +30,8 @@ from taichi_softras.cameras.converters import camera_to_opencv as camera_to_open
 from taichi_softras.cameras.converters import camera_to_opengl as camera_to_opengl
 from taichi_softras.cameras.converters import camera_to_pytorch3d as camera_to_pytorch3d
 from taichi_softras.cameras.depths import depth_range as depth_range
-from taichi_softras.cameras.lenses import Fisheye as Fisheye
-from taichi_softras.cameras.lenses import Intrinsics as Intrinsics
+from taichi_softras.cameras.intrinsics import Fisheye as Fisheye
+from taichi_softras.cameras.intrinsics import Intrinsics as Intrinsics
 from taichi_softras.cameras.lenses import Lens as Lens
 from taichi_softras.cameras.lenses import Orthographic as Orthographic
 from taichi_softras.cameras.lenses import Perspective as Perspective

@@ -1,6 +1,7 @@
 """Attributes of poses and lenses: plain numbers, checked, or arrays."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,10 @@ import numpy as np
 from taichi_softras.arrays.bridge import array_like, is_array
 from taichi_softras.arrays.calls import apply_kernel
 from taichi_softras.arrays.checks import check_arrays
+from taichi_softras.arrays.conversion import as_items
+from taichi_softras.arrays.kernels.items import finite_items_kernel, keep_kernel
 from taichi_softras.arrays.launcher import Kernel
-from taichi_softras.arrays.operator import Array
+from taichi_softras.arrays.operator import Array, count_items
 
 
 def keep_numbers(options: object, **shapes: tuple[int, ...]) -> None:
@@ -42,6 +45,7 @@ def as_numbers(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     if (
         numbers.shape[1:] != shape
         or numbers.ndim != len(shape) + 1
+        or len(numbers) == 0
         or not np.isfinite(numbers).all()
     ):
         count = " x ".join(map(str, shape)) or "1"
@@ -53,8 +57,14 @@ def as_numbers(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def attribute_arrays(options: object, like: Array, **shapes: tuple[int, ...]) -> list[Array]:
-    """Take attributes as arrays of the framework and type of another; check their shapes."""
-    arrays = {name: array_like(getattr(options, name), like) for name in shapes}
+    """Take attributes as arrays (B or 1, *shape) of the framework and type of another.
+
+    Arrays may do without the first dimension, and be of another floating-point type.
+    """
+    arrays = {}
+    for name, shape in shapes.items():
+        value = array_like(getattr(options, name), like)
+        arrays[name] = as_items(value, like, shape)
     texts = {name: f"({', '.join(['B or 1', *map(str, shapes[name])])})" for name in shapes}
     check_arrays(like, **{name: (arrays[name], texts[name]) for name in shapes})
     return list(arrays.values())
@@ -63,6 +73,29 @@ def attribute_arrays(options: object, like: Array, **shapes: tuple[int, ...]) ->
 def make_matrices(
     build: Callable[[Any], Kernel], arrays: Sequence[Array], *constants: float
 ) -> Array:
-    """Run a kernel that makes a 4 x 4 matrix for each item of its arrays, whose sizes fit."""
-    num_items = max(array.shape[0] for array in arrays)
-    return apply_kernel(build, arrays, (num_items, 4, 4), constants=constants)
+    """Run a kernel that makes a 4 x 4 matrix for each item of its arrays, whose sizes fit.
+
+    The kernel takes a mask of the items whose numbers are finite, and leaves the others' matrices
+    0: nothing is drawn by them, and no NaN comes into gradients of what items share.
+    """
+    num_items = count_items(array.shape[0] for array in arrays)
+    return apply_kernel(build, arrays, (num_items, 4, 4), constants=constants, **of_finite(arrays))
+
+
+def of_finite(arrays: Sequence[Array]) -> dict[str, Any]:
+    """Have a kernel given the mask of the items of which all its arrays' numbers are finite."""
+    count = len(arrays)
+    return {"mask": partial(finite_items_kernel, count=count), "masked": tuple(range(count))}
+
+
+def keep_finite(values: Array, judges: Array | None = None) -> Array:
+    """Copy the items of ``values`` of which ``judges``, or they themselves, are finite; else 0."""
+    judges = values if judges is None else judges
+    num_items = count_items((values.shape[0], judges.shape[0]))
+    return apply_kernel(
+        keep_kernel,
+        (values, judges),
+        (num_items, *values.shape[1:]),
+        mask=partial(finite_items_kernel, count=1),
+        masked=(1,),
+    )

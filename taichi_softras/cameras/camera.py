@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from taichi_softras.arrays.bridge import is_array
 from taichi_softras.arrays.operator import Array
-from taichi_softras.cameras._attributes import attribute_arrays, keep_numbers
+from taichi_softras.cameras._attributes import attribute_arrays, keep_finite, keep_numbers
 from taichi_softras.cameras.lenses import Lens, Perspective
 from taichi_softras.cameras.poses import LookAt, Pose
 
@@ -114,11 +115,15 @@ class MatrixCamera:
 
     def view_matrix(self, like: Array) -> Array:
         """See `Pose.view_matrix`."""
-        return attribute_arrays(self, like, view=(4, 4))[0]
+        return self._matrix(like, "view")
 
     def projection_matrix(self, like: Array, aspect: float) -> Array:
         """See `Lens.projection_matrix`; ``aspect`` is part of the projection already."""
-        return attribute_arrays(self, like, projection=(4, 4))[0]
+        return self._matrix(like, "projection")
 
     def distortion_coefficients(self, like: Array) -> None:
         """There is no distortion."""
+
+    def _matrix(self, like: Array, name: str) -> Array:
+        (matrix,) = attribute_arrays(self, like, **{name: (4, 4)})
+        return keep_finite(matrix) if is_array(getattr(self, name)) else matrix

@@ -28,7 +28,7 @@ from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.taichi_bridge import from_numpy
 from taichi_softras.cameras._numbers import Numbers, beside, rows, taken, times, to_numpy
 from taichi_softras.cameras.camera import Camera, MatrixCamera, PosedCamera
-from taichi_softras.cameras.lenses import Fisheye, Intrinsics
+from taichi_softras.cameras.intrinsics import Fisheye, Intrinsics
 from taichi_softras.cameras.poses import Extrinsics
 from taichi_softras.cameras.quaternions import quaternion_from_rotation, rotation_from_quaternion
 

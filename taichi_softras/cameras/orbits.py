@@ -8,7 +8,7 @@ import numpy as np
 from taichi_softras.arrays.bridge import array_like, is_array
 from taichi_softras.arrays.calls import apply_kernel
 from taichi_softras.arrays.checks import check_arrays
-from taichi_softras.cameras._attributes import as_numbers
+from taichi_softras.cameras._attributes import as_numbers, of_finite
 from taichi_softras.cameras.kernels.poses import (
     orbit_kernel,
 )
@@ -82,4 +82,10 @@ def _orbit(
     arrays = {name: array_like(value, like) for name, value in values.items()}
     sizes = check_arrays(like, **{name: (array, "(B or 1,)") for name, array in arrays.items()})
     constants = (added_degrees, math.pi / 180)
-    return apply_kernel(orbit_kernel, list(arrays.values()), (sizes["B"], 3), constants=constants)
+    return apply_kernel(
+        orbit_kernel,
+        list(arrays.values()),
+        (sizes["B"], 3),
+        constants=constants,
+        **of_finite(list(arrays.values())),
+    )

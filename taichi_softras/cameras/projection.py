@@ -11,10 +11,11 @@ from taichi_softras.arrays.kernels.points import finite_kernel
 from taichi_softras.arrays.launcher import Kernel
 from taichi_softras.arrays.operator import Array
 from taichi_softras.cameras.camera import Camera
+from taichi_softras.cameras.intrinsics import DISTORTION_COUNTS, FISHEYE_COUNTS, either
 from taichi_softras.cameras.kernels.lenses import distort_kernel, fisheye_kernel
 from taichi_softras.cameras.kernels.poses import eye_kernel
 from taichi_softras.cameras.kernels.projection import to_ndc_kernel, to_view_kernel
-from taichi_softras.cameras.lenses import DISTORTION_COUNTS, FISHEYE_COUNTS, Lens, either
+from taichi_softras.cameras.lenses import Lens
 from taichi_softras.cameras.poses import Pose
 
 VERTICES = "(B or 1, V, 3)"

@@ -11,7 +11,7 @@ import numpy as np
 from taichi_softras.arrays.bridge import array_like, is_array
 from taichi_softras.arrays.calls import apply
 from taichi_softras.arrays.checks import check_arrays
-from taichi_softras.arrays.operator import Allocate, Array, Operator, Shared
+from taichi_softras.arrays.operator import Allocate, Array, Operator, Shared, count_items
 from taichi_softras.lights.kernels.packing import pack_kernel
 from taichi_softras.lights.kinds import Lighting, number_rows
 
@@ -117,7 +117,7 @@ def _named_parts(lighting: Lighting, eye: Any) -> Iterator[tuple[str, Any, tuple
 
 def _common_items(parts: dict[str, Any]) -> int:
     """Find how many items there are, of arrays and of plain numbers, which may have 1 for all."""
-    num_items = max(int(part.shape[0]) for part in parts.values())
+    num_items = count_items(part.shape[0] for part in parts.values())
     for name, part in parts.items():
         if part.shape[0] not in (1, num_items):
             wanted = ", ".join([f"{num_items} or 1", *map(str, part.shape[1:])])

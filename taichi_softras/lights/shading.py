@@ -5,6 +5,7 @@ from typing import Any
 
 from taichi_softras.arrays.calls import apply_kernel
 from taichi_softras.arrays.checks import check_arrays
+from taichi_softras.arrays.corners import spread_rows
 from taichi_softras.arrays.operator import Array
 from taichi_softras.lights.kernels.shading import (
     finite_vertices_kernel,
@@ -27,7 +28,7 @@ def shade(
     """Light vertices, or other points, by the formula of `taichi_softras.lights`.
 
     Args:
-        colors: (B or 1, V, 3) red, green and blue.
+        colors: (B or 1, V or 1, 3) red, green and blue.
         normals: (B or 1, V, 3) in the world, of any length; with one of length 0 a vertex gets
             only ambient light, and the mean over all directions of spherical harmonics.
         light: The lights, and how they are reflected. Its ``shading`` is not looked at.
@@ -49,6 +50,9 @@ def shade(
         positions = normals  # any array of that shape: it is not looked at
     elif positions is None:
         raise ValueError("positions are needed for point lights and for a specular term")
+    sizes = check_arrays(colors=(colors, "(B or 1, C, 3)"), normals=(normals, "(B or 1, V, 3)"))
+    if sizes["C"] == 1:
+        colors = spread_rows(colors, sizes["V"])
     vertices = {"colors": colors, "normals": normals, "positions": positions}
     wanted = {name: (array, "(B or 1, V, 3)") for name, array in vertices.items()}
     check_arrays(**wanted)

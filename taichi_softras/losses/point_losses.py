@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from taichi_softras.arrays.bridge import array_like, is_tensor, namespace_of, to_numpy
 from taichi_softras.arrays.calls import apply, apply_kernel
 from taichi_softras.arrays.checks import check_arrays, face_indices
-from taichi_softras.arrays.operator import Array
+from taichi_softras.arrays.operator import Array, count_items
 from taichi_softras.arrays.options import check_integer
 from taichi_softras.arrays.sparse import SparseMatrix
 from taichi_softras.losses.kernels.mesh_losses import point_distance_kernel
@@ -189,7 +189,7 @@ def _draw_seed(like: Array) -> int:
 
 def _nearest(points: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
     """Find the index of the other point that is nearest to each point: (B, N)."""
-    num_items = max(len(points), len(others))
+    num_items = count_items((len(points), len(others)))
     nearest = np.zeros((num_items, points.shape[1]), np.int32)
     if others.shape[1] == 0:
         return nearest

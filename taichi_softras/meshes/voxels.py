@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from taichi_softras.arrays import taichi_bridge
 from taichi_softras.arrays.bridge import is_array, to_numpy
 from taichi_softras.arrays.checks import face_indices
-from taichi_softras.arrays.operator import Array
+from taichi_softras.arrays.operator import Array, count_items
 from taichi_softras.arrays.options import check_integer, check_number
 from taichi_softras.arrays.runtime import ensure_running
 from taichi_softras.meshes.kernels.voxels import surface_kernel
@@ -103,7 +103,7 @@ def voxel_iou(voxels: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
     for name, grid in (("voxels", a), ("others", b)):
         if grid.ndim != 4:
             raise ValueError(f"{name} must have shape (B, X, Y, Z), got {grid.shape}")
-    items = max(len(a), len(b))
+    items = count_items((len(a), len(b)))
     if a.shape[1:] != b.shape[1:] or not {len(a), len(b)} <= {1, items}:
         raise ValueError(f"others must have the shape of voxels {a.shape}, got {b.shape}")
     axes = (1, 2, 3)

@@ -476,8 +476,8 @@ def test_view_to_ndc_refuses():
 @pytest.mark.parametrize(
     ("camera", "error", "words"),
     [
-        (sr.LookAtCamera(torch.zeros(3).double()), ValueError, r"eye must have shape \(B or 1, 3"),
-        (sr.LookAtCamera(torch.zeros(1, 3)), TypeError, "eye must be float64, got float32"),
+        (sr.LookAtCamera(torch.zeros(4).double()), ValueError, r"eye must have shape \(B or 1, 3"),
+        (sr.LookAtCamera(torch.zeros(1, 3).int()), TypeError, "eye must be float64, got int32"),
         (
             sr.LookAtCamera(torch.rand(2, 3).double(), torch.rand(3, 3).double()),
             ValueError,
@@ -489,14 +489,14 @@ def test_view_to_ndc_refuses():
             r"fov_degrees must have shape \(B or 1,\)",
         ),
         (
-            sr.MatrixCamera(torch.eye(4).double(), torch.eye(4).double()[None]),
+            sr.MatrixCamera(torch.eye(3).double(), torch.eye(4).double()[None]),
             ValueError,
             "view must have shape",
         ),
         (
-            sr.MatrixCamera(torch.eye(4).double()[None], torch.eye(4)[None]),
+            sr.MatrixCamera(torch.eye(4).double()[None], torch.eye(4)[None].half()),
             TypeError,
-            "projection must be float64, got float32",
+            "projection must be float64, got torch.float16",
         ),
         (
             sr.MatrixCamera(*(torch.eye(4).double().repeat(n, 1, 1) for n in (2, 3))),

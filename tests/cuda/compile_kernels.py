@@ -111,7 +111,7 @@ def scene_calls(dtype) -> Calls:
         sr.render(
             array(dtype, 1, NUM_VERTICES, 3),
             sr.from_numpy(faces),
-            array(dtype, 1, NUM_VERTICES, 3),
+            array(dtype, 1, 1, 3),
             camera,
             SETTINGS,
             light=sr.Light(*(array(dtype, 1, 3) for _ in range(3))),
@@ -190,13 +190,19 @@ def camera_calls(dtype) -> Calls:
     def see(*shape: int) -> None:
         angles = [array(dtype, 1) for _ in range(3)]
         eye = sr.orbit_eyes(*angles)
-        lens = sr.Intrinsics(array(dtype, 1, 3, 3), 4, 4, array(dtype, 1, 5))
+        other = ti.f32 if dtype == ti.f64 else ti.f64
+        matrix = array(dtype, 1, 3, 3)
+        lenses = [
+            sr.Intrinsics(matrix, 4, 4, array(dtype, 1, count)) for count in (4, 5, 8, 12, 14)
+        ]
+        lenses.append(sr.Fisheye(array(other, 3, 3), 4, 4, array(other, 4)))
+        lenses.append(sr.MatrixCamera(array(dtype, 1, 4, 4), array(dtype, 1, 4, 4)))
         for pose in (
             sr.Look(eye, array(dtype, 1, 3), sr.orbit_ups(*angles[1:])),
             sr.Extrinsics(array(dtype, 1, 3, 3), array(dtype, 1, 3)),
         ):
             sr.to_view(array(dtype, 1, NUM_VERTICES, 3), pose)
-        for camera in (lens, sr.Orthographic(array(dtype, 1))):
+        for camera in (*lenses, sr.Orthographic(array(other, 1))):
             sr.view_to_ndc(array(dtype, *shape), camera, 1.0)
 
     yield "cameras", lambda _: see(1, NUM_VERTICES, 3)

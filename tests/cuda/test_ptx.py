@@ -52,6 +52,11 @@ FORWARD_ONLY = {
     "arrays.kernels.scan.exclusive_scan",
     "arrays.kernels.broadcast.add_copies",
     "arrays.kernels.broadcast.repeat",
+    "arrays.kernels.conversion.add_gradients",
+    "arrays.kernels.conversion.convert",
+    "arrays.kernels.items.find_one",
+    "arrays.kernels.items.find_two",
+    "arrays.kernels.items.find_three",
     "arrays.kernels.points.find_finite",
     "meshes.kernels.voxels.mark_surface",
 }

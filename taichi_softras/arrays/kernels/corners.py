@@ -5,6 +5,7 @@ import functools
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse
+from taichi_softras.arrays.kernels.broadcast import copy_of
 from taichi_softras.arrays.launcher import kernel
 
 
@@ -63,6 +64,23 @@ def spread_faces_kernel(dtype):
                 result[b, f, k, c] += values[b, f, c]
 
     return spread_faces
+
+
+@functools.cache
+def spread_rows_kernel(dtype):
+    """Build the kernel that copies what all vertices of an item share to each of them."""
+    array3 = ti.types.ndarray(dtype=dtype, ndim=3)
+
+    @kernel(values="row")
+    def spread_rows(
+        values: array3,  # (B or 1 or B * V, 1, K), in
+        result: array3,  # (B, V, K), accumulated
+    ):
+        """Copy."""
+        for b, v, c in ti.ndrange(result.shape[0], result.shape[1], result.shape[2]):
+            result[b, v, c] += values[copy_of(values, b, result.shape[0], v), 0, c]
+
+    return spread_rows
 
 
 @functools.cache

@@ -6,6 +6,7 @@ import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse, item_of
 from taichi_softras.arrays.kernels.broadcast import copy_of
+from taichi_softras.arrays.kernels.items import is_kept
 from taichi_softras.arrays.kernels.points import (
     add_to_point,
     is_marked,
@@ -25,18 +26,21 @@ def perspective_kernel(dtype):
     @kernel(fov_degrees="item")
     def perspective(
         fov_degrees: ti.types.ndarray(dtype=dtype, ndim=1),  # (B or 1,), in
+        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, 1), in
         aspect: dtype,
         radians_per_half_degree: dtype,  # a literal would have the precision of ti.init
         projection: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, 4, 4) view to clip, accumulated
     ):
-        """Build projections that divide by depth."""
+        """Build projections that divide by depth; 0 where the field of view is none."""
         for b in range(projection.shape[0]):
-            half_fov = item_of(fov_degrees, b) * radians_per_half_degree
-            scale = ti.cos(half_fov) / ti.sin(half_fov)
-            projection[b, 0, 0] += scale / aspect
-            projection[b, 1, 1] += scale
-            projection[b, 2, 2] += 1
-            projection[b, 3, 2] += 1
+            fov = item_of(fov_degrees, b)
+            if is_kept(finite, b) and fov > 0 and fov < 180:
+                half_fov = fov * radians_per_half_degree
+                scale = ti.cos(half_fov) / ti.sin(half_fov)
+                projection[b, 0, 0] += scale / aspect
+                projection[b, 1, 1] += scale
+                projection[b, 2, 2] += 1
+                projection[b, 3, 2] += 1
 
     return perspective
 
@@ -48,16 +52,19 @@ def orthographic_kernel(dtype):
     @kernel(half_height="item")
     def orthographic(
         half_height: ti.types.ndarray(dtype=dtype, ndim=1),  # (B or 1,) world units, in
+        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, 1), in
         aspect: dtype,
         projection: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, 4, 4) view to clip, accumulated
     ):
-        """Build projections that divide by 1."""
+        """Build projections that divide by 1; 0 where the height is none."""
         for b in range(projection.shape[0]):
-            scale = inverse(item_of(half_height, b), dtype)
-            projection[b, 0, 0] += scale / aspect
-            projection[b, 1, 1] += scale
-            projection[b, 2, 2] += 1
-            projection[b, 3, 3] += 1
+            height = item_of(half_height, b)
+            if is_kept(finite, b) and height > 0:
+                scale = inverse(height, dtype)
+                projection[b, 0, 0] += scale / aspect
+                projection[b, 1, 1] += scale
+                projection[b, 2, 2] += 1
+                projection[b, 3, 3] += 1
 
     return orthographic
 
@@ -70,25 +77,31 @@ def intrinsics_kernel(dtype):
     @kernel(matrix="item")
     def intrinsics(
         matrix: array3,  # (B or 1, 3, 3) pixels, in
+        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, 1), in
         height: dtype,  # of the image that the matrix is for, in pixels
         width: dtype,
         projection: array3,  # (B, 4, 4) view to clip, accumulated
     ):
         """Take OpenCV's pixels, whose centres are whole numbers and y is down, to NDC.
 
-        NDC x is (2 u + 1) / width - 1, and y is 1 - (2 v + 1) / height; here times w.
+        NDC x is (2 u + 1) / width - 1, and y is 1 - (2 v + 1) / height; here times w. Where a focal
+        length is not above 0 all is 0.
         """
         for b in range(projection.shape[0]):
             b_matrix = ti.min(b, matrix.shape[0] - 1)
-            for c in ti.static(range(3)):
-                sign = ti.static(-1 if c == 1 else 1)
-                u = sign * matrix[b_matrix, 0, c]
-                v = sign * matrix[b_matrix, 1, c]
-                w = sign * matrix[b_matrix, 2, c]
-                projection[b, 0, c] += (2 * u + w) / width - w
-                projection[b, 1, c] += w - (2 * v + w) / height
-                projection[b, 3, c] += w
-            projection[b, 2, 2] += 1
+            scale = matrix[b_matrix, 2, 2]
+            fx = matrix[b_matrix, 0, 0] * scale
+            fy = matrix[b_matrix, 1, 1] * scale
+            if is_kept(finite, b) and fx > 0 and fy > 0:
+                for c in ti.static(range(3)):
+                    sign = ti.static(-1 if c == 1 else 1)
+                    u = sign * matrix[b_matrix, 0, c]
+                    v = sign * matrix[b_matrix, 1, c]
+                    w = sign * matrix[b_matrix, 2, c]
+                    projection[b, 0, c] += (2 * u + w) / width - w
+                    projection[b, 1, c] += w - (2 * v + w) / height
+                    projection[b, 3, c] += w
+                projection[b, 2, 2] += 1
 
     return intrinsics
 

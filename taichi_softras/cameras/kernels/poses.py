@@ -9,12 +9,16 @@ import functools
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import item_of
+from taichi_softras.arrays.kernels.items import is_kept
 from taichi_softras.arrays.kernels.points import (
     SMALLEST_NORMAL_SQ,
     row_of,
     unit,
 )
 from taichi_softras.arrays.launcher import kernel
+
+SMALLEST_SINE_SQ = 2.0**-40
+"""Squared sine of the angle between a line of sight and up under which they count as parallel."""
 
 
 @functools.cache
@@ -26,32 +30,42 @@ def look_kernel(dtype, at_point):
         at_point: Whether it looks at a point, or in a direction.
     """
     array2 = ti.types.ndarray(dtype=dtype, ndim=2)
+    mask = ti.types.ndarray(dtype=ti.i32, ndim=2)
 
     @kernel(eye="item", target="item", up="item")
     def look(
         eye: array2,  # (B or 1, 3) world, in
         target: array2,  # (B or 1, 3) world, the point or the direction, in
         up: array2,  # (B or 1, 3) world, in
+        finite: mask,  # (B or 1, 1), in
         view: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, 4, 4) world to view, accumulated
     ):
-        """Build rotations whose rows are right, up and forward, and move the eye to the origin."""
+        """Build rotations whose rows are right, up and forward, and move the eye to the origin.
+
+        Where there is none all is 0: every point is then seen at the camera, and not drawn.
+        """
         for b in range(view.shape[0]):
-            smallest = ti.cast(SMALLEST_NORMAL_SQ, dtype)
-            origin = row_of(eye, b)
-            towards = row_of(target, b)
-            if ti.static(at_point):
-                towards -= origin
-            forward = unit(towards, smallest)
-            right = unit(forward.cross(row_of(up, b)), smallest)
-            above = right.cross(forward)
-            for c in ti.static(range(3)):
-                view[b, 0, c] += right[c]
-                view[b, 1, c] += above[c]
-                view[b, 2, c] += forward[c]
-            view[b, 0, 3] -= right.dot(origin)
-            view[b, 1, 3] -= above.dot(origin)
-            view[b, 2, 3] -= forward.dot(origin)
-            view[b, 3, 3] += 1
+            if is_kept(finite, b):
+                smallest = ti.cast(SMALLEST_NORMAL_SQ, dtype)
+                origin = row_of(eye, b)
+                towards = row_of(target, b)
+                if ti.static(at_point):
+                    towards -= origin
+                ahead = unit(towards, smallest)
+                upwards = row_of(up, b)
+                sideways = ahead.cross(upwards)
+                least_sq = ti.cast(SMALLEST_SINE_SQ, dtype) * upwards.norm_sqr()
+                forward = ti.select(sideways.norm_sqr() > least_sq, 1, 0) * ahead
+                right = unit(forward.cross(upwards), smallest)
+                above = right.cross(forward)
+                for c in ti.static(range(3)):
+                    view[b, 0, c] += right[c]
+                    view[b, 1, c] += above[c]
+                    view[b, 2, c] += forward[c]
+                view[b, 0, 3] -= right.dot(origin)
+                view[b, 1, 3] -= above.dot(origin)
+                view[b, 2, 3] -= forward.dot(origin)
+                view[b, 3, 3] += 1
 
     return look
 
@@ -64,18 +78,20 @@ def extrinsics_kernel(dtype):
     def extrinsics(
         rotation: ti.types.ndarray(dtype=dtype, ndim=3),  # (B or 1, 3, 3) world to OpenCV's view
         translation: ti.types.ndarray(dtype=dtype, ndim=2),  # (B or 1, 3), in
+        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, 1), in
         view: ti.types.ndarray(dtype=dtype, ndim=3),  # (B, 4, 4) world to view, accumulated
     ):
         """Turn y, which is down in OpenCV's frame, up."""
         for b in range(view.shape[0]):
-            b_rotation = ti.min(b, rotation.shape[0] - 1)
-            offset = row_of(translation, b)
-            for row in ti.static(range(3)):
-                sign = ti.static(-1 if row == 1 else 1)
-                for c in ti.static(range(3)):
-                    view[b, row, c] += sign * rotation[b_rotation, row, c]
-                view[b, row, 3] += sign * offset[row]
-            view[b, 3, 3] += 1
+            if is_kept(finite, b):
+                b_rotation = ti.min(b, rotation.shape[0] - 1)
+                offset = row_of(translation, b)
+                for row in ti.static(range(3)):
+                    sign = ti.static(-1 if row == 1 else 1)
+                    for c in ti.static(range(3)):
+                        view[b, row, c] += sign * rotation[b_rotation, row, c]
+                    view[b, row, 3] += sign * offset[row]
+                view[b, 3, 3] += 1
 
     return extrinsics
 
@@ -90,18 +106,20 @@ def orbit_kernel(dtype):
         distance: array1,  # (B or 1,), in
         elevation_degrees: array1,  # (B or 1,), in
         azimuth_degrees: array1,  # (B or 1,), in
+        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, 1), in
         added_degrees: dtype,  # to the elevation
         radians_per_degree: dtype,  # a literal would have the precision of ti.init
         eyes: ti.types.ndarray(dtype=dtype, ndim=2),  # (B, 3), accumulated
     ):
         """Turn spherical coordinates into Cartesian ones, y up."""
         for b in range(eyes.shape[0]):
-            elevation = (item_of(elevation_degrees, b) + added_degrees) * radians_per_degree
-            azimuth = item_of(azimuth_degrees, b) * radians_per_degree
-            radius = item_of(distance, b)
-            eyes[b, 0] += radius * ti.cos(elevation) * ti.sin(azimuth)
-            eyes[b, 1] += radius * ti.sin(elevation)
-            eyes[b, 2] += radius * ti.cos(elevation) * ti.cos(azimuth)
+            if is_kept(finite, b):
+                elevation = (item_of(elevation_degrees, b) + added_degrees) * radians_per_degree
+                azimuth = item_of(azimuth_degrees, b) * radians_per_degree
+                radius = item_of(distance, b)
+                eyes[b, 0] += radius * ti.cos(elevation) * ti.sin(azimuth)
+                eyes[b, 1] += radius * ti.sin(elevation)
+                eyes[b, 2] += radius * ti.cos(elevation) * ti.cos(azimuth)
 
     return orbit
 

@@ -91,12 +91,13 @@ def to_ndc_kernel(dtype):
                 seen = homogeneous(point_of(points, b, v), 1, dtype)
                 b_lens = copy_of(projection, b, ndc.shape[0], v)
                 w = row_dot(projection, b_lens, 3, seen)
-                # Where w is 0 the depth is too, and the face is not drawn; what matters is that
-                # neither it nor its gradient is divided by 0.
+                # Where w is 0 the point is in the plane of the camera, or the projection is none.
+                # Its depth is 0, for the face not to be drawn, and nothing is divided by 0.
                 smallest = ti.cast(SMALLEST_W, dtype)
-                w = ti.select(ti.abs(w) < smallest, smallest, w)
+                is_shown = ti.abs(w) >= smallest
+                w = ti.select(is_shown, w, smallest)
                 x = row_dot(projection, b_lens, 0, seen) / w
                 y = row_dot(projection, b_lens, 1, seen) / w
-                add_to_point(ndc, b, v, ti.Vector([x, y, seen[2]]))
+                add_to_point(ndc, b, v, ti.Vector([x, y, ti.select(is_shown, seen[2], 0)]))
 
     return to_ndc
