@@ -107,6 +107,7 @@ def test_matches_softras(case):
         eps=2 * case["eps"],  # SoftRas's code counts it twice
         coverage_cutoff=case["dist_eps"],
         perspective_correct=False,
+        interpolation="clipped",
     )
     image = reference.rasterize(faces, colors, settings, background=case["background"])
     assert_same(image.permute(0, 3, 1, 2), torch.tensor(arrays["image"]), atol=1e-6)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import taichi as ti
@@ -46,16 +47,19 @@ class Gradients:
     Attributes:
         scenes: How many scenes. At least 1.
         seed: Of the random scenes.
+        interpolation: Of which point of a face depth and colour are where a pixel is outside it.
     """
 
     scenes: int = 20
     seed: int = 0
+    interpolation: Literal["nearest", "clipped"] = "nearest"
 
     def run(self) -> None:
         """Compare, and print a table."""
         check_integer("scenes", self.scenes, at_least=1)
         check_integer("seed", self.seed, at_least=0)
-        errors = compare_gradients(self.scenes, np.random.default_rng(self.seed))
+        rng = np.random.default_rng(self.seed)
+        errors = compare_gradients(self.scenes, rng, interpolation=self.interpolation)
         table = Table(title=f"Gradients against central differences, {self.scenes} scenes, float64")
         for column in ("input", "median relative error", "worst"):
             table.add_column(column, justify="left" if column == "input" else "right")
@@ -64,15 +68,22 @@ class Gradients:
         Console().print(table)
 
 
-def compare_gradients(scenes: int, rng: np.random.Generator) -> dict[str, list[float]]:
+def compare_gradients(
+    scenes: int, rng: np.random.Generator, *, interpolation: str = "nearest"
+) -> dict[str, list[float]]:
     """Compare derivatives along random directions of each input with central differences.
+
+    Args:
+        scenes: How many.
+        rng: Makes them, and the directions.
+        interpolation: As in `RasterizerSettings`.
 
     Returns:
         Relative errors, one per scene, of each row of `INPUTS`.
     """
     errors: dict[str, list[float]] = {name: [] for name in INPUTS}
     for _ in range(scenes):
-        inputs, loss = random_scene(rng)
+        inputs, loss = random_scene(rng, interpolation)
         _, gradients = loss(inputs)
         for name, (key, component) in INPUTS.items():
             direction = _direction(inputs[key], component, rng)
@@ -91,7 +102,7 @@ def _direction(value: np.ndarray, component: int | None, rng: np.random.Generato
 
 
 def random_scene(
-    rng: np.random.Generator,
+    rng: np.random.Generator, interpolation: str
 ) -> tuple[SceneArrays, Callable[[SceneArrays], tuple[float, SceneArrays]]]:
     """Make a soup of triangles that overlap, tilt and leave the image, and a loss of its image.
 
@@ -120,7 +131,12 @@ def random_scene(
     # A tiny cut-off: the image jumps where a step carries a fragment across it, and in colours the
     # jump is as many times larger as the fragment is in front of the others.
     settings = RasterizerSettings(
-        height=height, width=width, near=0.5, far=10.0, coverage_cutoff=1e-40
+        height=height,
+        width=width,
+        near=0.5,
+        far=10.0,
+        coverage_cutoff=1e-40,
+        interpolation=interpolation,
     )
     target = from_numpy(rng.random((1, height, width, 4)))
     face_array = from_numpy(faces)

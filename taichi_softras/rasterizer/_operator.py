@@ -363,6 +363,7 @@ class RasterizeOperator(Operator):
             channels=p.channels,
             perspective_correct=settings.perspective_correct,
             orthographic=settings.orthographic,
+            interpolation=settings.interpolation,
             coverage=COVERAGES[settings.coverage],
             alpha=ALPHAS[settings.alpha],
             color=settings.color if p.channels else "softmax",

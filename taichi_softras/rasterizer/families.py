@@ -95,6 +95,10 @@ COLORS = ("softmax", "hard")
 """How colours are chosen among faces: by a softmax over depth, or that of the nearest face."""
 
 
+INTERPOLATIONS = ("nearest", "clipped")
+"""Of which point of a face a pixel outside it sees depth and colour: see `RasterizerSettings`."""
+
+
 def register(member: Coverage | Alpha) -> None:
     """Let settings choose a member of a family by its name; one of the same name is replaced.
 

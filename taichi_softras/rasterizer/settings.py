@@ -10,7 +10,7 @@ from taichi_softras.arrays.options import (
     check_positive,
     keep_checked,
 )
-from taichi_softras.rasterizer.families import ALPHAS, COLORS, COVERAGES
+from taichi_softras.rasterizer.families import ALPHAS, COLORS, COVERAGES, INTERPOLATIONS
 
 CULL = ("none", "back", "front")
 
@@ -36,6 +36,12 @@ class RasterizerSettings:
             coloured plane, or affinely in the image, as SoftRas does.
         orthographic: Whether the camera's rays are parallel, so that colours and depths are both
             interpolated affinely. `render` asks the camera.
+        interpolation: Of which point of a face depth and colour are where a pixel is outside it,
+            and reached by its soft border alone: the "nearest" point of the face, which is on an
+            edge; or, as in SoftRas, that of the pixel's own barycentric coordinates, "clipped" to
+            [0, 1] and normalised, which is far from the pixel where a face is thin. A pixel inside
+            sees its own point. The coverage does not change that point, nor it the coverage; with
+            "hard" coverage no pixel outside a face sees it.
         coverage: How faces cover pixels: "euclidean" (by the squared distance to the border),
             "barycentric" (by the square of the smallest barycentric coordinate), "hard" (all or
             nothing), or the name of a `Coverage` that was registered.
@@ -64,6 +70,7 @@ class RasterizerSettings:
     coverage_cutoff: float = 1e-4
     perspective_correct: bool = True
     orthographic: bool = False
+    interpolation: str = "nearest"
     coverage: str = "euclidean"
     alpha: str = "prod"
     color: str = "softmax"
@@ -77,6 +84,7 @@ class RasterizerSettings:
         keep_checked(self, ("sigma", "gamma"), check_positive)
         keep_checked(self, ("perspective_correct", "orthographic", "cull_alpha"), check_flag)
         for name, choices in (
+            ("interpolation", INTERPOLATIONS),
             ("coverage", tuple(COVERAGES)),
             ("alpha", tuple(ALPHAS)),
             ("color", COLORS),

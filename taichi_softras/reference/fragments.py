@@ -140,8 +140,10 @@ def _look_at_plane(face_vertices: Tensor, settings: RasterizerSettings) -> _Plan
     points = (pixel_centers(settings, face_vertices) * scale)[:, :, None, None]  # H W 1 1 2
     edges = corners.roll(-1, dims=-2) - corners
     offsets = points - corners
-    lengths_sq = edges.square().sum(-1).clamp(min=SMALLEST_LENGTH_SQ)
-    along = ((offsets * edges).sum(-1) / lengths_sq).clamp(0, 1)
+    lengths_sq = edges.square().sum(-1)
+    is_point = lengths_sq < SMALLEST_LENGTH_SQ
+    along = ((offsets * edges).sum(-1) / torch.where(is_point, 1.0, lengths_sq)).clamp(0, 1)
+    along = torch.where(is_point, 0.0, along)
 
     area = _cross(edges[..., 0, :], -edges[..., 2, :])
     solid = area.abs() > SMALLEST_AREA
@@ -176,7 +178,7 @@ def _weights_within(plane: _Plane, settings: RasterizerSettings) -> Tensor:
     Else the face's nearest point, which is on an edge; or, as SoftRas does, the pixel's own
     barycentric coordinates, clipped and normalised.
     """
-    if getattr(settings, "interpolation", "clipped") == "clipped":
+    if settings.interpolation == "clipped":
         clipped = plane.weights.clamp(0, 1)
         return clipped / clipped.sum(-1, keepdim=True)
     nearest_edge = one_hot(plane.distances_sq.argmin(-1), 3)

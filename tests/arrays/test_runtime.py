@@ -53,6 +53,16 @@ def draw(dtype=torch.float32):
     loss = loss + sr.laplacian_loss(vertices, topology) + sr.flattening_loss(vertices, topology)
     loss.backward()
     return image.detach(), vertices.grad
+
+def draw_texture():
+    rng = torch.Generator().manual_seed(0)
+    texels = torch.rand(1, 4, 5, 3, generator=rng, requires_grad=True)
+    uvs = torch.rand(1, 8, 3, 2, generator=rng, requires_grad=True)
+    vertices = torch.tensor(VERTICES, requires_grad=True)
+    colors = sr.UVTexture(uvs, texels)
+    image = sr.render(vertices, torch.tensor(FACES), colors, CAMERA, SETTINGS, normals="view")
+    image.square().sum().backward()
+    return image.detach(), vertices.grad, uvs.grad
 """
 )
 
@@ -189,25 +199,25 @@ def test_compiled_kernels_are_kept(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_users_default_precision_changes_nothing(tmp_path):
+def test_users_default_types_change_nothing(tmp_path):
     """Bit by bit: no literal, and no division by an integer, takes its type from ``ti.init``."""
-    paths = {precision: tmp_path / precision for precision in ("f32", "f64")}
-    for precision, path in paths.items():
+    paths = {
+        x: tmp_path / x for x in ("default_fp=ti.f32", "default_fp=ti.f64", "default_ip=ti.i64")
+    }
+    for default, path in paths.items():
         run(
             f"""
-            ti.init(
-                arch=ti.cpu, log_level=ti.ERROR, default_fp=ti.{precision}, cpu_max_num_threads=1
-            )
-            results = [*draw(torch.float32), *draw(torch.float64)]
+            ti.init(arch=ti.cpu, log_level=ti.ERROR, {default}, cpu_max_num_threads=1)
+            results = [*draw(torch.float32), *draw_texture(), *draw(torch.float64)]
             np.savez(r"{path}", *(x.numpy() for x in results), np.array(fit()))
             """,
             setup=WITHOUT_TORCH + WITH_TORCH,
         )
     drawn = [np.load(f"{path}.npz") for path in paths.values()]
-    types = [drawn[0][name].dtype.name for name in drawn[0]]
-    assert types == ["float32", "float32", "float64", "float64", "float64"]
+    assert [x.dtype.name for x in drawn[0].values()] == ["float32"] * 5 + ["float64"] * 3
     for name in drawn[0]:
-        np.testing.assert_array_equal(drawn[0][name], drawn[1][name])
+        for other in drawn[1:]:
+            np.testing.assert_array_equal(other[name], drawn[0][name])
 
 
 @pytest.mark.slow

@@ -88,6 +88,7 @@ def rasterizer_calls(dtype) -> Calls:
     for texture in ("surface", "uv"):
         yield f"3 channels, {texture} texture", partial(draw, texture=texture)
     for option, value in (
+        ("interpolation", "clipped"),
         ("coverage", "barycentric"),
         ("coverage", "hard"),
         ("alpha", "sum"),

@@ -88,9 +88,8 @@ def test_lists_are_sorted_whatever_threads_do(monkeypatch):
     """Threads fill lists in any order; here, in the worst."""
     kernels = tile_kernels()
 
-    def fill(*arguments):
-        kernels.fill(*arguments)
-        entries = arguments[-1]
+    def fill(entries, **others):
+        kernels.fill(entries=entries, **others)
         entries.copy_(entries.flip(0))
 
     backwards = SimpleNamespace(count=kernels.count, fill=fill, sort=kernels.sort)

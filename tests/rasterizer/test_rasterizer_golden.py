@@ -25,6 +25,7 @@ def golden_settings(case, *, cull="none"):
         eps=2 * case["eps"],  # SoftRas's code counts it twice
         coverage_cutoff=case["dist_eps"],
         perspective_correct=False,
+        interpolation="clipped",
         cull=cull,
     )
 

@@ -38,9 +38,8 @@ def make_settings(size: int, softness: Softness, **options: Any) -> sr.Rasterize
         options |= {"coverage": "hard", "alpha": "hard", "color": "hard"}
     else:
         options |= {"sigma": softness[0], "gamma": softness[1]}
-    return sr.RasterizerSettings(
-        height=size, width=size, near=2.0, far=6.0, perspective_correct=False, **options
-    )
+    options |= {"perspective_correct": False, "interpolation": "clipped"}
+    return sr.RasterizerSettings(height=size, width=size, near=2.0, far=6.0, **options)
 
 
 def draw(corners: Tensor, colors: Tensor, settings: sr.RasterizerSettings) -> Tensor:

@@ -74,8 +74,13 @@ def dog_house() -> Subject | None:
 
 
 def make_settings(size: int) -> sr.RasterizerSettings:
-    """Settings of a square picture of a subject; `descents` says how soft they are."""
-    return sr.RasterizerSettings(height=size, width=size, near=2.0, far=6.0)
+    """Settings of a square picture of a subject; `descents` says how soft they are.
+
+    Outside faces depth and colour are SoftRas's, as its gradient is one of those compared.
+    """
+    return sr.RasterizerSettings(
+        height=size, width=size, near=2.0, far=6.0, interpolation="clipped"
+    )
 
 
 def draw(

@@ -33,7 +33,7 @@ class CppBaseline(Baseline):
     same. It is given its buffers once.
     """
 
-    settings = {"perspective_correct": False, "eps": 2e-3}  # noqa: RUF012 - never written to
+    settings = {"perspective_correct": False, "interpolation": "clipped", "eps": 2e-3}  # noqa: RUF012 - never written to
 
     def __init__(self, limit: ModuleType, scenes: ModuleType | None) -> None:
         self._limit = limit

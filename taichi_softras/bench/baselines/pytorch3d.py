@@ -16,7 +16,7 @@ class PyTorch3D(Baseline):
     background has another weight: the images agree roughly.
     """
 
-    settings = {"perspective_correct": False}  # noqa: RUF012 - never written to
+    settings = {"perspective_correct": False, "interpolation": "clipped"}  # noqa: RUF012 - never written to
     faces_per_pixel = 50
 
     def __init__(self) -> None:

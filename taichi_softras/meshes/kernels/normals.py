@@ -97,8 +97,8 @@ def normal_kernels(dtype) -> SimpleNamespace:
                         g = vec3(0)
                         for k in ti.static(range(3)):
                             g += point_of(grad_sums, b, ijk[k])
-                        q = point_of(vertices, b, ijk[(corners[slot] + 1) % 3])
-                        r = point_of(vertices, b, ijk[(corners[slot] + 2) % 3])
+                        q = point_of(vertices, b, ijk[ti.cast((corners[slot] + 1) % 3, ti.i32)])
+                        r = point_of(vertices, b, ijk[ti.cast((corners[slot] + 2) % 3, ti.i32)])
                         total += (q - r).cross(g)
             for c in ti.static(range(3)):
                 grad_vertices[b_vertex, v, c] += total[c]

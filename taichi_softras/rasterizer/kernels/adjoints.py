@@ -34,6 +34,49 @@ def through_clip(
 
 
 @ti.func
+def through_nearest(
+    by_place: ti.template(),
+    place: ti.template(),
+    inside: ti.template(),
+    offset: ti.template(),
+    face: ti.template(),
+):
+    """Derivatives by where the point of a face nearest to a pixel is.
+
+    It is the pixel, if that is inside, and moves with its barycentric coordinates. Else it is on
+    the nearest edge, and slides along that, unless it is an end.
+
+    Args:
+        by_place: Derivatives by the barycentric coordinates of the point.
+        place: Those coordinates. On an edge, the third is 0.
+        inside: Whether the pixel is inside the face.
+        offset: The pixel, relative to the nearest point of the border.
+        face: As `describe_face` made it.
+
+    Returns:
+        Derivatives by the second and third barycentric coordinate of the pixel; and by the corners
+        in the plane, one a row.
+    """
+    zero = 0 * place[0]
+    by_w = ti.Vector([by_place[1] - by_place[0], by_place[2] - by_place[0]])
+    # From the first of the edge's two corners to the second.
+    starts_at_a = place[0] > 0
+    ends_at_c = place[2] > 0
+    leaves = ti.select(starts_at_a, zero + 1, zero)
+    arrives = ti.select(ends_at_c, zero + 1, zero)
+    ends = ti.Vector([-leaves, leaves - arrives, arrives])
+    lengths = face.inverse_lengths
+    inverse_length = ti.select(
+        ends_at_c, ti.select(starts_at_a, lengths[2], lengths[1]), lengths[0]
+    )
+    slides = ~inside & (place[0] < 1) & (place[1] < 1) & (place[2] < 1)
+    by_t = ti.select(slides, by_place.dot(ends) * inverse_length, zero)
+    edge = face.corners.transpose() @ ends
+    by_corners = ends.outer_product(by_t * offset) - place.outer_product(by_t * edge)
+    return ti.select(inside, by_w, ti.Vector([zero, zero])), by_corners
+
+
+@ti.func
 def through_smallest(slope, w: ti.template()):
     """Derivatives by the second and third barycentric coordinate of ``slope w_k |w_k| / 2``.
 

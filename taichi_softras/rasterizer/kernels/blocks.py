@@ -62,7 +62,7 @@ def block_at(i, height, width, tile_size, block: ti.template()):
 def power_of_two(n, dtype: ti.template()):
     """Two to the power of a whole number, by way of the bits of a floating-point number."""
     if ti.static(dtype == ti.f32):
-        return ti.bit_cast((n + 127) << 23, ti.f32)
+        return ti.bit_cast((n + ti.i32(127)) << ti.i32(23), ti.f32)
     else:
         return ti.bit_cast(ti.cast(n + 1023, ti.i64) << 52, ti.f64)
 

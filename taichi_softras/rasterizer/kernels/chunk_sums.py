@@ -20,6 +20,7 @@ from taichi_softras.rasterizer.kernels.adjoints import (
     through_barycentric,
     through_bilinear,
     through_clip,
+    through_nearest,
     through_smallest,
 )
 from taichi_softras.rasterizer.kernels.blocks import exp
@@ -83,7 +84,7 @@ def chunk_sum_kernel(variant: Variant) -> Any:
     def start_sums():
         """Start what is summed over a chunk's pixels; the names say what it is a derivative by."""
         return ti.Struct(
-            by_nearest=ti.Matrix([[dtype(0.0)] * 2] * 3),  # by the border's nearest point
+            by_corners=ti.Matrix([[dtype(0.0)] * 2] * 3),  # but for what goes by way of by_w
             by_depths=ti.Vector([dtype(0.0)] * 3),
             by_w=ti.Vector([dtype(0.0)] * 2),  # by the second and third barycentric coordinate
             by_w_start=ti.Matrix([[dtype(0.0)] * 2] * 2),  # those, times the pixel's position
@@ -116,10 +117,11 @@ def chunk_sum_kernel(variant: Variant) -> Any:
             i = block * lanes + lane
             row, col = pixel_of(chunk, i)
             point = pixel_center(row, col, chunk.height, chunk.width, dtype)
-            here = fragment.fragment_at(face, point, chunk.near, chunk.far)
+            here = fragment.locate(face, point)
+            view = fragment.look(face, here, chunk.near, chunk.far)
             x = here.s * chunk.inverse_sigma
             seen = (
-                here.in_range
+                view.in_range
                 & ((face.flags & SHOWN) != 0)
                 & (x > -chunk.cutoff)
                 & (i < chunk.num_pixels)
@@ -129,13 +131,13 @@ def chunk_sum_kernel(variant: Variant) -> Any:
                 seen &= winners[chunk.b, ti.min(row, chunk.height - 1), col] == chunk.f
             else:
                 nearest = planes[chunk.b, row, col][NEAREST_PLANE]
-                seen &= (here.depth - nearest) * chunk.rate < ti.static(HIDDEN_LOGIT[dtype])
+                seen &= (view.depth - nearest) * chunk.rate < ti.static(HIDDEN_LOGIT[dtype])
                 covered, _uncovered = cover(greater(x, -chunk.cutoff), dtype)
-                weight = covered * exp(depth_logit(here.depth, nearest, chunk.rate), dtype)
+                weight = covered * exp(depth_logit(view.depth, nearest, chunk.rate), dtype)
             taps.shares[lane] = ti.select(seen, weight, dtype(0.0))
-            weights = fragment.weights_of(here.place, face.depth_terms, here.depth)
+            weights = fragment.weights_of(view.place, face.depth_terms, view.depth)
             for k in ti.static(range(3)):
-                taps.weights[k, lane] = weights[k]
+                taps.weights[ti.i32(k), lane] = weights[k]
 
     @ti.func
     def look_up_block(
@@ -161,7 +163,7 @@ def chunk_sum_kernel(variant: Variant) -> Any:
             if taps.shares[lane] != 0:
                 row, col = pixel_of(chunk, block * lanes + lane)
                 pixel = planes[chunk.b, row, col]
-                weights = ti.Vector([taps.weights[k, lane] for k in range(3)])
+                weights = ti.Vector([taps.weights[ti.i32(k), lane] for k in range(3)])
                 tap_rows, tap_cols, tap_weights = taps_at(
                     texture,
                     *(colors, varyings, face_sources, face_maps, maps),
@@ -190,7 +192,7 @@ def chunk_sum_kernel(variant: Variant) -> Any:
                     by_weights = numbers @ by_uv
                     sums.by_numbers += weights.outer_product(by_uv)
             for k in ti.static(range(3)):
-                taps.by_weights[k, lane] = by_weights[k]
+                taps.by_weights[ti.i32(k), lane] = by_weights[k]
             taps.tapped[lane] = tapped
 
     @ti.func
@@ -220,7 +222,7 @@ def chunk_sum_kernel(variant: Variant) -> Any:
             tapped = weights.dot(by_weights)
         else:
             for k in ti.static(range(3)):
-                by_weights[k] = taps.by_weights[k, lane]
+                by_weights[k] = taps.by_weights[ti.i32(k), lane]
             tapped = taps.tapped[lane]
         return by_weights, tapped
 
@@ -241,9 +243,10 @@ def chunk_sum_kernel(variant: Variant) -> Any:
             row, col = pixel_of(chunk, i)
             pixel = planes[chunk.b, row, col]
             point = pixel_center(row, col, chunk.height, chunk.width, dtype)
-            here = fragment.fragment_at(face, point, chunk.near, chunk.far)
+            here = fragment.locate(face, point)
+            view = fragment.look(face, here, chunk.near, chunk.far)
             x = here.s * chunk.inverse_sigma
-            alive = here.in_range & (x > -chunk.cutoff) & (i < chunk.num_pixels)
+            alive = view.in_range & (x > -chunk.cutoff) & (i < chunk.num_pixels)
             if ti.static(lanes == 1):
                 if not alive:
                     continue
@@ -260,9 +263,9 @@ def chunk_sum_kernel(variant: Variant) -> Any:
                 if ti.static(is_hard):
                     seen &= winners[chunk.b, ti.min(row, chunk.height - 1), col] == chunk.f
                 else:
-                    nearest = ti.select(seen, pixel[NEAREST_PLANE], here.depth)
-                    weight = covered * exp(depth_logit(here.depth, nearest, chunk.rate), dtype)
-                weights = fragment.weights_of(here.place, face.depth_terms, here.depth)
+                    nearest = ti.select(seen, pixel[NEAREST_PLANE], view.depth)
+                    weight = covered * exp(depth_logit(view.depth, nearest, chunk.rate), dtype)
+                weights = fragment.weights_of(view.place, face.depth_terms, view.depth)
                 by_weights, tapped = through_colors(
                     sums, taps, numbers, pixel, weights, weight, seen, lane
                 )
@@ -271,18 +274,27 @@ def chunk_sum_kernel(variant: Variant) -> Any:
                     mean = ti.select(seen, pixel[MEAN_PLANE], dtype(0.0))
                     gain = tapped - weight * mean
                     by_x += gain * cover_rate
-                    sums.by_log_gamma += gain * (here.depth - nearest) * chunk.rate
+                    sums.by_log_gamma += gain * (view.depth - nearest) * chunk.rate
                     by_depth = -gain * chunk.rate
                 by_depths, by_place = through_interpolation(
-                    by_weights, by_depth, here.place, face.depth_terms, here.depth
+                    by_weights, by_depth, view.place, face.depth_terms, view.depth
                 )
                 sums.by_depths += by_depths
-                by_w += through_clip(by_place, here.place, here.scale, here.w)
+                if ti.static(variant.interpolation == "nearest"):
+                    by_pixel, by_corners = through_nearest(
+                        by_place, view.place, here.inside, here.border.offset, face
+                    )
+                    by_w += by_pixel
+                    sums.by_corners += by_corners
+                else:
+                    by_w += through_clip(by_place, view.place, view.scale, here.w)
             sums.by_log_sigma -= by_x * x
             if ti.static(coverage.border == "edge"):
                 # The nearest point's own sliding along its edge changes the distance by nothing.
                 outward = ti.select(here.inside, chunk.inverse_sigma, -chunk.inverse_sigma)
-                sums.by_nearest += here.foot.outer_product((-2) * by_x * outward * here.offset)
+                sums.by_corners += here.border.weights.outer_product(
+                    (-2) * by_x * outward * here.border.offset
+                )
             elif ti.static(coverage.border == "weight"):
                 by_w += through_smallest(2 * by_x * chunk.inverse_sigma, here.w)
             if ti.static(channels > 0 or coverage.border == "weight"):
@@ -294,13 +306,13 @@ def chunk_sum_kernel(variant: Variant) -> Any:
     def row_of(sums: ti.template(), face: ti.template(), chunk: ti.template(), inverse_gamma):
         """Turn sums over pixels into derivatives by the face: a row of `corner_sums`."""
         scale = isotropic_scale(chunk.height, chunk.width, dtype)
-        by_corners = through_barycentric(
+        by_w_corners = through_barycentric(
             *(sums.by_w, sums.by_w_start, sums.by_log_area),
             *(face, (face.flags & SOLID) != 0, dtype),
         )
         row = ti.Vector([dtype(0.0)] * (GEOMETRY_COLUMNS + 3 * columns))
         for k, c in ti.static(ti.ndrange(3, 2)):
-            row[3 * k + c] = (sums.by_nearest[k, c] + by_corners[k, c]) * scale[c]
+            row[3 * k + c] = (sums.by_corners[k, c] + by_w_corners[k, c]) * scale[c]
         for k in ti.static(range(3)):
             row[3 * k + 2] = sums.by_depths[k]
         row[SIGMA_COLUMN] = sums.by_log_sigma * chunk.inverse_sigma

@@ -53,8 +53,8 @@ def edge_distance(point, w, corners, inverse_lengths, inside):
     Source:
         SoftRas, section 3.1: the sign times ``d^2(i, j)``.
     """
-    distance_sq, _offset, _weights = nearest_edge(point, corners, inverse_lengths)
-    return ti.select(inside, distance_sq, -distance_sq)
+    border = nearest_edge(point, corners, inverse_lengths)
+    return ti.select(inside, border.distance_sq, -border.distance_sq)
 
 
 @ti.func

@@ -65,7 +65,7 @@ def drawing_kernel(variant: Variant) -> Any:
             row = ti.min(top + lane // block_cols, height - 1)
             col = ti.min(left + lane % block_cols, width - 1)
             for c in ti.static(range(channels)):
-                color[c, lane] = background_at(
+                color[ti.i32(c), lane] = background_at(
                     background, b, row, col, height, width, first_channel + c
                 )
         return ti.Struct(
@@ -101,9 +101,10 @@ def drawing_kernel(variant: Variant) -> Any:
             point = pixel_center(
                 top + lane // block_cols, left + lane % block_cols, height, width, dtype
             )
-            here = fragment.fragment_at(face, point, near, far)
+            here = fragment.locate(face, point)
+            view = fragment.look(face, here, near, far)
             x = here.s * inverse_sigma
-            alive = (x > -cutoff) & here.in_range
+            alive = (x > -cutoff) & view.in_range
             covered, uncovered = cover(greater(x, -cutoff), dtype)
             pixels.state[lane] = ti.select(
                 alive, opacity.add(pixels.state[lane], covered, uncovered), pixels.state[lane]
@@ -112,15 +113,15 @@ def drawing_kernel(variant: Variant) -> Any:
                 shown = alive & ((face.flags & SHOWN) != 0)
                 if ti.static(is_hard):
                     shown &= here.inside & (
-                        (pixels.winner[lane] == NO_FACE) | (here.depth < pixels.nearest[lane])
+                        (pixels.winner[lane] == NO_FACE) | (view.depth < pixels.nearest[lane])
                     )
                 else:
-                    behind = (here.depth - pixels.nearest[lane]) * rate
+                    behind = (view.depth - pixels.nearest[lane]) * rate
                     shown &= behind < ti.static(HIDDEN_LOGIT[dtype])
                 seen.covers[lane] = ti.select(shown, covered, dtype(0.0))
-                seen.depths[lane] = here.depth
+                seen.depths[lane] = view.depth
                 for k in ti.static(range(3)):
-                    seen.places[k, lane] = here.place[k]
+                    seen.places[ti.i32(k), lane] = view.place[k]
                 visible |= ti.cast(shown, ti.i32)
         return visible
 
@@ -140,7 +141,9 @@ def drawing_kernel(variant: Variant) -> Any:
             pixels.nearest[lane] = ti.select(shown, depth, pixels.nearest[lane])
             pixels.winner[lane] = ti.select(shown, f, pixels.winner[lane])
             for c in ti.static(range(channels)):
-                pixels.color[c, lane] = ti.select(shown, values[c], pixels.color[c, lane])
+                pixels.color[ti.i32(c), lane] = ti.select(
+                    shown, values[c], pixels.color[ti.i32(c), lane]
+                )
         else:
             # Of two faces the one behind weighs less, relative to the other.
             closer = (covered > 0) & (depth < pixels.nearest[lane])
@@ -150,7 +153,9 @@ def drawing_kernel(variant: Variant) -> Any:
             pixels.nearest[lane] = ti.select(closer, depth, pixels.nearest[lane])
             pixels.total[lane] = pixels.total[lane] * shrink + weight
             for c in ti.static(range(channels)):
-                pixels.color[c, lane] = pixels.color[c, lane] * shrink + weight * values[c]
+                pixels.color[ti.i32(c), lane] = (
+                    pixels.color[ti.i32(c), lane] * shrink + weight * values[c]
+                )
 
     @ti.kernel
     def forward(
@@ -218,7 +223,7 @@ def drawing_kernel(variant: Variant) -> Any:
                         if ti.static(has_branches):
                             if seen.covers[lane] == 0:
                                 continue
-                        place = ti.Vector([seen.places[k, lane] for k in range(3)])
+                        place = ti.Vector([seen.places[ti.i32(k), lane] for k in range(3)])
                         depth = seen.depths[lane]
                         weights = fragment.weights_of(place, face.depth_terms, depth)
                         values = colors_at(
@@ -236,7 +241,7 @@ def drawing_kernel(variant: Variant) -> Any:
                             scale = inverse(pixels.total[lane], dtype)
                             for c in ti.static(range(channels)):
                                 image[b, row, col, first_channel + c] = (
-                                    pixels.color[c, lane] * scale
+                                    pixels.color[ti.i32(c), lane] * scale
                                 )
                             image[b, row, col, image.shape[3] - 1] = alpha
                             if ti.static(is_hard):

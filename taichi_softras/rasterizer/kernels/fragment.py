@@ -37,52 +37,61 @@ def fragment_funcs(variant: Variant) -> SimpleNamespace:
             return inverse(place.dot(depth_terms), dtype)
 
     @ti.func
-    def fragment_at(face: ti.template(), point: ti.template(), near, far):
-        """Look at a face from a point.
+    def locate(face: ti.template(), point: ti.template()):
+        """Find where a point is, relative to a face.
 
         Args:
             face: As `describe_face` made it.
             point: The centre of a pixel, in isotropic NDC.
-            near: Depth of the near plane.
-            far: Depth of the far plane.
 
         Returns:
             A struct of
                 start: The point, relative to the face's first corner.
                 w: Its barycentric coordinates.
                 inside: Whether it is inside the face.
+                border: `nearest_edge`.
                 s: Its signed distance from the border, which sigma divides.
-                offset, foot: See `nearest_edge`, if coverage is by the distance to the border.
-                place: Barycentric coordinates of what is seen of the face.
-                scale: By what these were multiplied after they were clipped.
-                depth: Of what is seen.
-                in_range: Whether that is between near and far.
         """
         start = point - corner_of(face.corners, 0)
         w = barycentric(start, face.slopes)
         inside = ((face.flags & SOLID) != 0) & is_positive(w)
+        border = nearest_edge(point, face.corners, face.inverse_lengths)
         s = dtype(0.0)
-        offset = ti.Vector([dtype(0.0)] * 2)
-        foot = ti.Vector([dtype(0.0)] * 3)
         if ti.static(coverage.border == "edge"):
-            s, offset, foot = nearest_edge(point, face.corners, face.inverse_lengths)
-            s = ti.select(inside, s, -s)
+            s = ti.select(inside, border.distance_sq, -border.distance_sq)
         else:
             s = coverage.signed_distance(point, w, face.corners, face.inverse_lengths, inside)
-        place, scale = clip_barycentric(w, dtype)
+        return ti.Struct(start=start, w=w, inside=inside, border=border, s=s)
+
+    @ti.func
+    def look(face: ti.template(), here: ti.template(), near, far):
+        """Find what is seen of a face: its nearest point, or where clipped coordinates are.
+
+        The nearest point is the pixel itself, or on the nearest edge. Clipped coordinates, which
+        are SoftRas's, are far from it where a face is thin.
+
+        Args:
+            face: As `describe_face` made it.
+            here: What `locate` found.
+            near: Depth of the near plane.
+            far: Depth of the far plane.
+
+        Returns:
+            A struct of
+                place: Barycentric coordinates of the point, in the image.
+                scale: By what these were multiplied, if they were clipped.
+                depth: Of the point.
+                in_range: Whether that is between near and far.
+        """
+        place = ti.Vector([dtype(0.0)] * 3)
+        scale = dtype(1.0)
+        if ti.static(variant.interpolation == "nearest"):
+            place = ti.select(here.inside, here.w, here.border.weights)
+        else:
+            place, scale = clip_barycentric(here.w, dtype)
         depth = depth_at(place, face.depth_terms)
-        return ti.Struct(
-            start=start,
-            w=w,
-            inside=inside,
-            s=s,
-            offset=offset,
-            foot=foot,
-            place=place,
-            scale=scale,
-            depth=depth,
-            in_range=((face.flags & WITHIN) != 0) | ((depth >= near) & (depth <= far)),
-        )
+        in_range = ((face.flags & WITHIN) != 0) | ((depth >= near) & (depth <= far))
+        return ti.Struct(place=place, scale=scale, depth=depth, in_range=in_range)
 
     @ti.func
     def weights_of(place: ti.template(), depth_terms: ti.template(), depth: ti.template()):
@@ -92,4 +101,4 @@ def fragment_funcs(variant: Variant) -> SimpleNamespace:
             weights = place * depth_terms * depth
         return weights
 
-    return SimpleNamespace(fragment_at=fragment_at, weights_of=weights_of)
+    return SimpleNamespace(locate=locate, look=look, weights_of=weights_of)

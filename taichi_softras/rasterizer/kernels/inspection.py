@@ -51,18 +51,19 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
             and the weights of its corners in its colour.
         """
         face = load_face(records, b, f)
-        here = fragment.fragment_at(face, point, near, far)
+        here = fragment.locate(face, point)
+        view = fragment.look(face, here, near, far)
         x = here.s * inverse_sigma
         cover = dtype(0.0)
         visible = dtype(0.0)
-        if x > -cutoff and here.in_range:
+        if x > -cutoff and view.in_range:
             cover, _uncovered = coverage.cover(x, dtype)
             if (face.flags & SHOWN) != 0:
                 visible = cover
                 if ti.static(is_hard):
                     visible = ti.select(here.inside, dtype(1.0), dtype(0.0))
-        weights = fragment.weights_of(here.place, face.depth_terms, here.depth)
-        return cover, visible, here.depth, weights
+        weights = fragment.weights_of(view.place, face.depth_terms, view.depth)
+        return cover, visible, view.depth, weights
 
     @ti.kernel
     def summarize(

@@ -130,8 +130,11 @@ def clip_barycentric(w, dtype: ti.template()):
 
 @ti.func
 def inverse_length_sq(edge, dtype: ti.template()):
-    """One over the squared length of an edge; of one that is a point, a large number."""
-    return inverse(ti.max(edge.norm_sqr(), ti.cast(SMALLEST_LENGTH_SQ, dtype)), dtype)
+    """One over the squared length of an edge; 0 of one that counts as a point: its start."""
+    length_sq = edge.norm_sqr()
+    smallest = ti.cast(SMALLEST_LENGTH_SQ, dtype)
+    is_point = length_sq < smallest
+    return ti.select(is_point, 0 * length_sq, inverse(ti.max(length_sq, smallest), dtype))
 
 
 @ti.func
@@ -177,8 +180,10 @@ def nearest_edge(point: ti.template(), corners: ti.template(), inverse_lengths: 
         inverse_lengths: `inverse_lengths_sq` of the face.
 
     Returns:
-        The squared distance from it; ``point`` relative to it; and its weights of the three
-        corners, one of which is 0.
+        A struct of
+            distance_sq: The squared distance from it.
+            offset: ``point`` relative to it.
+            weights: Its weights of the three corners, of which at least one is 0.
     """
     a = corner_of(corners, 0)
     b = corner_of(corners, 1)
@@ -194,12 +199,11 @@ def nearest_edge(point: ti.template(), corners: ti.template(), inverse_lengths: 
     distance_ca = to_ca.norm_sqr()
     zero = 0 * t_ab
     # Selected, not branched: which edge is nearest is hard to predict.
-    nearer = distance_bc < distance_ab
-    offset = ti.select(nearer, to_bc, to_ab)
-    weights = ti.select(
-        nearer, ti.Vector([zero, 1 - t_bc, t_bc]), ti.Vector([1 - t_ab, t_ab, zero])
+    is_bc = distance_bc < distance_ab
+    is_ca = distance_ca < lesser(distance_ab, distance_bc)
+    weights = ti.select(is_bc, ti.Vector([zero, 1 - t_bc, t_bc]), ti.Vector([1 - t_ab, t_ab, zero]))
+    return ti.Struct(
+        distance_sq=lesser(distance_ab, lesser(distance_bc, distance_ca)),
+        offset=ti.select(is_ca, to_ca, ti.select(is_bc, to_bc, to_ab)),
+        weights=ti.select(is_ca, ti.Vector([t_ca, zero, 1 - t_ca]), weights),
     )
-    nearest = distance_ca < lesser(distance_ab, distance_bc)
-    offset = ti.select(nearest, to_ca, offset)
-    weights = ti.select(nearest, ti.Vector([t_ca, zero, 1 - t_ca]), weights)
-    return lesser(distance_ab, lesser(distance_bc, distance_ca)), offset, weights

@@ -98,41 +98,52 @@ def surrogate_kernels(variant: Variant) -> SimpleNamespace:
                 scale = isotropic_scale(height, width, dtype)
                 corners, depths = load_corners(face_vertices, b_face, f, scale)
                 face = describe_face(corners, depths, cull, near, far, variant.orthographic, dtype)
-                here = fragment.fragment_at(face, point, near, far)
+                here = fragment.locate(face, point)
                 x = here.s / item_of(sigma, b)
-                if x > -cutoff and here.in_range:
-                    cover, uncovered = coverage.cover(x, dtype)
-                    if with_alpha:
-                        result[0] += (
-                            alpha_at(grad_image, b, row, col)
-                            * opacity.slope(
-                                alpha_at(image, b, row, col), ti.cast(num_faces[b], dtype)
+                if x > -cutoff:
+                    view = fragment.look(face, here, near, far)
+                    if view.in_range:
+                        cover, uncovered = coverage.cover(x, dtype)
+                        if with_alpha:
+                            result[0] += (
+                                alpha_at(grad_image, b, row, col)
+                                * opacity.slope(
+                                    alpha_at(image, b, row, col), ti.cast(num_faces[b], dtype)
+                                )
+                                * opacity.term(cover, uncovered, dtype)
                             )
-                            * opacity.term(cover, uncovered, dtype)
-                        )
-                    if ti.static(channels > 0):
-                        if (face.flags & SHOWN) != 0:
-                            weights = fragment.weights_of(here.place, face.depth_terms, here.depth)
-                            values = colors_at(
-                                *(colors, first_source, varyings, face_sources, face_maps, maps),
-                                *(lighting, b, f, weights),
-                            )
-                            gain = dtype(0.0)
-                            if ti.static(is_hard):
-                                if winners[b, row, col] == f:
+                        if ti.static(channels > 0):
+                            if (face.flags & SHOWN) != 0:
+                                weights = fragment.weights_of(
+                                    view.place, face.depth_terms, view.depth
+                                )
+                                values = colors_at(
+                                    *(
+                                        colors,
+                                        first_source,
+                                        varyings,
+                                        face_sources,
+                                        face_maps,
+                                        maps,
+                                    ),
+                                    *(lighting, b, f, weights),
+                                )
+                                gain = dtype(0.0)
+                                if ti.static(is_hard):
+                                    if winners[b, row, col] == f:
+                                        for c in ti.static(range(channels)):
+                                            grad = grad_image[b, row, col, first_channel + c]
+                                            result[0] += grad * values[c]
+                                else:
+                                    rate = depth_rate(item_of(gamma, b), near, far, dtype)
+                                    nearest = nearest_depth[b, row, col]
+                                    weight = cover * depth_weight(view.depth, nearest, rate)
                                     for c in ti.static(range(channels)):
-                                        grad = grad_image[b, row, col, first_channel + c]
-                                        result[0] += grad * values[c]
-                            else:
-                                rate = depth_rate(item_of(gamma, b), near, far, dtype)
-                                nearest = nearest_depth[b, row, col]
-                                weight = cover * depth_weight(here.depth, nearest, rate)
-                                for c in ti.static(range(channels)):
-                                    channel = first_channel + c
-                                    gain += grad_image[b, row, col, channel] * (
-                                        values[c] - image[b, row, col, channel]
-                                    )
-                                result[0] += gain * weight / weight_sum[b, row, col]
+                                        channel = first_channel + c
+                                        gain += grad_image[b, row, col, channel] * (
+                                            values[c] - image[b, row, col, channel]
+                                        )
+                                    result[0] += gain * weight / weight_sum[b, row, col]
 
     @ti.kernel
     def background_surrogate(

@@ -20,6 +20,8 @@ class Variant:
         channels: Colour channels drawn in one pass; 0 draws silhouettes alone.
         perspective_correct: Whether colours are interpolated with 1/depth.
         orthographic: Whether rays are parallel, so that depths are interpolated without 1/depth.
+        interpolation: Of which point of a face a pixel outside it sees depth and colour: one of
+            `families.INTERPOLATIONS`.
         coverage: How faces cover pixels.
         alpha: How coverages add up.
         color: How colours are chosen among faces: one of `families.COLORS`.
@@ -32,6 +34,7 @@ class Variant:
     channels: int
     perspective_correct: bool
     orthographic: bool
+    interpolation: str
     coverage: Coverage
     alpha: Alpha
     color: str
@@ -46,6 +49,7 @@ class Variant:
             self,
             channels=min(self.channels, 1),
             perspective_correct=True,
+            interpolation="nearest",
             color="softmax",
             texture="vertex",
             lights=None,
@@ -59,6 +63,7 @@ class Variant:
             self,
             perspective_correct=True,
             orthographic=False,
+            interpolation="nearest",
             coverage=coverage,
             alpha=alpha,
             texture="vertex",

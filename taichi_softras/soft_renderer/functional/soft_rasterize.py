@@ -84,6 +84,7 @@ def soft_rasterize(
         eps=2 * eps,
         coverage_cutoff=dist_eps,
         perspective_correct=False,
+        interpolation="clipped",
         coverage=dist_func,
         alpha=aggr_func_alpha,
         color=aggr_func_rgb,
