@@ -101,6 +101,8 @@ class SoftnessOptions:
         color: How colours are chosen among faces: by a softmax over depth, or the nearest.
         cull: Which faces are left out: none, those that show their back, or those that show their
             front.
+        interpolation: Where on a face a pixel beside it takes depth and colour from: the nearest
+            point, or, as SoftRas does, clipped barycentric coordinates.
         supersampling: Rows and columns of samples in a pixel: 2 takes 4 samples.
     """
 
@@ -110,6 +112,7 @@ class SoftnessOptions:
     alpha: Literal["prod", "sum", "hard"] = "prod"
     color: Literal["softmax", "hard"] = "softmax"
     cull: Literal["none", "back", "front"] = "none"
+    interpolation: Literal["nearest", "clipped"] = "nearest"
     supersampling: int = 2
 
     def settings(self, height: int, width: int) -> RasterizerSettings:
