@@ -53,9 +53,7 @@ class PosedCamera(_PoseAndLens):
             projects.
 
     Example:
-        >>> import taichi_softras as sr
-        >>> pose = sr.Look(eye=(0, 0, 5), direction=(0, 0, -1))
-        >>> camera = PosedCamera(pose, sr.Orthographic(2.0))
+        >>> camera = PosedCamera(Look(eye=(0, 0, 5), direction=(0, 0, -1)), Orthographic(2.0))
         >>> camera.orthographic
         True
     """

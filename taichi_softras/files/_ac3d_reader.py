@@ -41,7 +41,10 @@ def read_ac3d(path: Path) -> FileMesh:
         FormatError: If the file ends within an object, a number cannot be read, an index is out of
             range, or a count of vertices or surfaces is wrong. One of objects may be.
     """
-    parser = _Parser(path.read_bytes().decode("latin-1"))  # as "data" counts bytes
+    content = path.read_bytes()
+    is_wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    # Latin-1, as "data" counts bytes.
+    parser = _Parser(content.decode("utf-16" if is_wide else "latin-1", errors="replace"))
     try:
         parser.read()
     except FormatError as error:

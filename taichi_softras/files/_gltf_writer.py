@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from taichi_softras.files._encoding import _png, _vertex_normals, unique_names
 from taichi_softras.files._gltf_materials import WRAP_MODES
-from taichi_softras.files._precision import fits_singles
+from taichi_softras.meshes._host_arrays import fits_singles
 from taichi_softras.meshes.materials import Material, Wrap
 from taichi_softras.meshes.mesh import Mesh
 

@@ -104,7 +104,7 @@ def read_ply_elements(content: bytes) -> PlyFile:
                 elements.append(Element(words[1], max(whole_number(words[2]), 0)))
             elif words[0] == "property":
                 elements[-1].properties.append(_property(words[1:], order))
-            else:
+            elif elements:  # before that some programs' comments go on in a line of their own
                 raise FormatError("must be a property or the like")
         except (FormatError, IndexError, KeyError):
             raise FormatError(

@@ -39,7 +39,8 @@ def read_stl(path: Path) -> FileMesh:
     problems: tuple[str, ...] = ()
     count = int.from_bytes(content[80:HEADER], "little")
     is_whole = len(content) == HEADER + FACET * count
-    is_text = b"\0" not in content[:1024] and re.match(rb"(?is)\s*solid\b.*\bfacet\b", content)
+    # Many a binary file starts with "solid" as well, but has bytes of 0 in its count.
+    is_text = b"\0" not in content[:1024] and re.match(rb"(?i)\s*solid\b", content)
     if is_text and not is_whole:
         corners, problems = _read_text(decoded(content))
     elif len(content) < HEADER + FACET * count or len(content) < HEADER:

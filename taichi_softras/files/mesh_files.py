@@ -26,10 +26,10 @@ from taichi_softras.files._obj_writer import obj_files
 from taichi_softras.files._off_reader import read_off
 from taichi_softras.files._ply_reader import read_ply
 from taichi_softras.files._ply_writer import ply_bytes
-from taichi_softras.files._precision import fits_singles
 from taichi_softras.files._stl_reader import read_stl
 from taichi_softras.files._words import FormatError
 from taichi_softras.files.paths import whole_file
+from taichi_softras.meshes._host_arrays import fits_singles
 from taichi_softras.meshes.mesh import Mesh
 
 WRITABLE = (".obj", ".ply", ".glb")

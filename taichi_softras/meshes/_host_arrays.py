@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import taichi as ti
 from numpy.typing import ArrayLike, NDArray
 
+from taichi_softras.arrays.kernels.arithmetic import LARGEST_SQUARED_TWICE
 from taichi_softras.arrays.taichi_bridge import NUMPY_DTYPE, from_numpy
 
 if TYPE_CHECKING:
     import torch
+
+FINEST_SHARE = 2.0**-18
+"""Of a mesh's longest side, by which rounding to float32 may move a vertex."""
+
+
+def fits_singles(vertices: NDArray[Any]) -> bool:
+    """Tell whether positions (..., 3) may be rounded to float32 without anyone seeing it."""
+    if not np.isfinite(vertices).all():
+        return True  # which is refused in either
+    if np.abs(vertices).max(initial=0.0) >= LARGEST_SQUARED_TWICE[ti.f32]:
+        return False
+    points = vertices.reshape(-1, 3)
+    longest = np.ptp(points, axis=0).max() if len(points) else 0.0
+    moved = np.abs(points.astype(np.float32) - points).max(initial=0.0)
+    return bool(moved <= FINEST_SHARE * longest)
 
 
 def to_taichi_arrays(
     vertices: NDArray[Any], faces: NDArray[Any], colors: NDArray[Any], dtype: Any, needs_grad: bool
 ) -> tuple[ti.Ndarray, ti.Ndarray, ti.Ndarray]:
     floats = NUMPY_DTYPE[dtype]
+    _check_precision(vertices, floats)
     vertex_array, color_array = (
         from_numpy(values.astype(floats), needs_grad=needs_grad) for values in (vertices, colors)
     )
@@ -34,10 +53,22 @@ def to_torch_tensors(
     # Only programs that call this need PyTorch.
     from taichi_softras.arrays import torch_bridge
 
+    _check_precision(vertices, np.dtype(str(dtype or vertices.dtype).removeprefix("torch.")))
     vertex_tensor, color_tensor = (
         torch_bridge.from_numpy(array, device, dtype) for array in (vertices, colors)
     )
     return vertex_tensor, torch_bridge.from_numpy(faces, device), color_tensor
+
+
+def _check_precision(vertices: NDArray[Any], floats: Any) -> None:
+    """Warn if positions lose their shape as they are rounded."""
+    if floats == np.float32 and vertices.dtype == np.float64 and not fits_singles(vertices):
+        check_workable("vertices", vertices.astype(np.float32))
+        warnings.warn(
+            "vertices lose their shape in float32, so far from the origin: move the mesh there "
+            "first, as Mesh.normalized does, or ask for float64",
+            stacklevel=4,
+        )
 
 
 def copy_floats(
@@ -58,6 +89,21 @@ def copy_floats(
         row = int(np.argmin(is_finite))
         raise ValueError(f"{name} must be finite, got {array[row].tolist()} in row {row}")
     return array
+
+
+def check_workable(name: str, values: NDArray[Any]) -> None:
+    """Check that positions are not so large that kernels take them for infinite.
+
+    Raises:
+        ValueError: If one is.
+    """
+    limit = LARGEST_SQUARED_TWICE[ti.f32 if values.dtype == np.float32 else ti.f64]
+    largest = np.abs(values).max(initial=0.0)
+    if largest >= limit:
+        raise ValueError(
+            f"{name} must be under 2**{round(math.log2(limit))} in {values.dtype}, "
+            f"got {largest:.4g}: scale them down"
+        )
 
 
 def copy_indices(

@@ -16,6 +16,7 @@ from taichi_softras.meshes.materials import GREY, Material
 if TYPE_CHECKING:
     import torch
 from taichi_softras.meshes._host_arrays import (
+    check_workable,
     copy_floats,
     copy_indices,
     to_taichi_arrays,
@@ -52,8 +53,8 @@ class Mesh:
     at a seam of a texture.
 
     Attributes:
-        vertices: Positions, of shape (V, 3), finite. float32 or float64 as given; other numbers,
-            and lists, become float32.
+        vertices: Positions, of shape (V, 3), finite, and under 2**30 in float32, lest what is made
+            of them is not. float32 or float64 as given; other numbers, and lists, become float32.
         faces: Indices of the vertices of each triangle, of shape (F, 3), counter-clockwise seen
             from outside. Kept as int32. There may be none.
         colors: Red, green and blue of each vertex, of shape (V, 3), finite, from 0 to 1, though
@@ -89,6 +90,7 @@ class Mesh:
 
     def __post_init__(self) -> None:
         vertices = copy_floats("vertices", self.vertices, ("V", 3))
+        check_workable("vertices", vertices)
         faces = copy_indices("faces", self.faces, ("F", 3), len(vertices), "vertices")
         if self.colors is None:
             colors = np.full(vertices.shape, GREY, dtype=vertices.dtype)

@@ -268,6 +268,7 @@ def test_ugly_files_are_read(tmp_path, text):
 
 
 def test_bytes_of_no_encoding_are_read(tmp_path):
+    assert len(read(tmp_path, PLAIN.encode("utf-16")).faces) == 2
     assert len(read(tmp_path, PLAIN.replace("red", "r\xe9d").encode("latin-1")).faces) == 2
 
 

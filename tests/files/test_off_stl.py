@@ -166,6 +166,11 @@ def test_refusals_of_stl(read, content, message):
         read(content, ".stl")
 
 
+def test_a_text_without_facets_has_no_faces(read):
+    with pytest.raises(ValueError, match="file must have faces"):
+        read("solid empty\nendsolid empty\n", ".stl")
+
+
 def test_a_text_that_may_be_cut_off_is_said(read):
     content = stl_text()
     with pytest.warns(UserWarning, match="it has no 'endsolid': it may be cut off"):

@@ -205,6 +205,12 @@ def test_ends_of_lines_and_letters_of_comments(read, end):
     np.testing.assert_array_equal(mesh.vertices, CORNERS)
 
 
+def test_a_comment_may_go_on_in_a_line_of_its_own(tmp_path):
+    text = TEXT.replace("1.0\n", "1.0\nCreated by Blender3D 247 - source file: \n")
+    (tmp_path / "a.ply").write_text(text)
+    assert sr.read_mesh(tmp_path / "a.ply").num_faces == 2
+
+
 def test_bytes_may_follow_the_last_row(tmp_path):
     content = ply("binary_little_endian", [vertices(CORNERS), faces([[QUAD]])])
     (tmp_path / "a.ply").write_bytes(content + b"\0more")

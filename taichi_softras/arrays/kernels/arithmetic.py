@@ -55,7 +55,7 @@ two coordinates, and square those."""
 @ti.func
 def is_workable(vector, dtype: ti.template()):
     """Tell whether three numbers are finite, and not too large for what is made of them."""
-    largest = ti.cast(ti.static(LARGEST_SQUARED_TWICE[dtype]), dtype)
+    largest = dtype(ti.static(LARGEST_SQUARED_TWICE[dtype]))  # a cast would go by way of float32
     return (
         is_finite(vector[0])
         and is_finite(vector[1])

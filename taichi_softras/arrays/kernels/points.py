@@ -7,8 +7,17 @@ import taichi as ti
 from taichi_softras.arrays.kernels.arithmetic import is_workable
 from taichi_softras.arrays.launcher import kernel
 
-SMALLEST_NORMAL_SQ = 2.0**-80
-"""Squared length under which a sum of face normals has no direction."""
+SMALLEST_LENGTH = 2.0**-40
+"""Length under which a sum of directions has none itself: what is left of it is rounding."""
+
+TINY = 2.0**-40
+"""Length under which vectors are magnified before they are squared."""
+
+MAGNIFIER = {ti.f32: 2.0**60, ti.f64: 2.0**400}
+"""By how much: a power of two, which changes no digit."""
+
+SMALLEST_SQUARE = {ti.f32: 2.0**-120, ti.f64: 2.0**-1000}
+"""Squared length under which there is none: its root and its inverse can be differentiated."""
 
 
 @ti.func
@@ -74,9 +83,10 @@ def is_marked(finite: ti.template(), b, v):
 
 
 @ti.func
-def unit(vector, smallest_sq):
-    """Scale a vector to length 1; one shorter than the square root of ``smallest_sq`` to 0."""
-    length_sq = vector.norm_sqr()
-    return (
-        ti.select(length_sq > smallest_sq, 1, 0) * vector / ti.sqrt(ti.max(length_sq, smallest_sq))
-    )
+def unit(vector, smallest, dtype: ti.template()):
+    """Scale a vector to length 1; one with no number above ``smallest``, which may be 0, to 0."""
+    largest = ti.abs(vector).max()
+    scale = ti.select(largest < dtype(TINY), dtype(ti.static(MAGNIFIER[dtype])), 1)
+    scaled = scale * vector
+    length_sq = ti.max(scaled.norm_sqr(), dtype(ti.static(SMALLEST_SQUARE[dtype])))
+    return ti.select(largest > smallest, 1, 0) * scaled / ti.sqrt(length_sq)

@@ -11,7 +11,7 @@ import taichi as ti
 from taichi_softras.arrays.kernels.arithmetic import item_of
 from taichi_softras.arrays.kernels.items import is_kept
 from taichi_softras.arrays.kernels.points import (
-    SMALLEST_NORMAL_SQ,
+    SMALLEST_LENGTH,
     row_of,
     unit,
 )
@@ -46,17 +46,17 @@ def look_kernel(dtype, at_point):
         """
         for b in range(view.shape[0]):
             if is_kept(finite, b):
-                smallest = ti.cast(SMALLEST_NORMAL_SQ, dtype)
+                smallest = dtype(SMALLEST_LENGTH)
                 origin = row_of(eye, b)
                 towards = row_of(target, b)
                 if ti.static(at_point):
                     towards -= origin
-                ahead = unit(towards, smallest)
+                ahead = unit(towards, smallest, dtype)
                 upwards = row_of(up, b)
                 sideways = ahead.cross(upwards)
                 least_sq = ti.cast(SMALLEST_SINE_SQ, dtype) * upwards.norm_sqr()
                 forward = ti.select(sideways.norm_sqr() > least_sq, 1, 0) * ahead
-                right = unit(forward.cross(upwards), smallest)
+                right = unit(forward.cross(upwards), dtype(0.0), dtype)
                 above = right.cross(forward)
                 for c in ti.static(range(3)):
                     view[b, 0, c] += right[c]

@@ -6,7 +6,7 @@ import math
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse
-from taichi_softras.arrays.kernels.points import SMALLEST_NORMAL_SQ, unit
+from taichi_softras.arrays.kernels.points import SMALLEST_LENGTH, SMALLEST_SQUARE, unit
 
 SMALLEST_ATTENUATION = 2.0**-40
 """The least that light is divided by. One over its square still fits in float32."""
@@ -90,7 +90,7 @@ def attenuated(factors, distance_sq, dtype: ti.template()):
     """
     # The root's derivative is infinite at 0, where the direction has none either.
     limited = ti.min(
-        ti.max(distance_sq, ti.cast(SMALLEST_NORMAL_SQ, dtype)),
+        ti.max(distance_sq, dtype(ti.static(SMALLEST_SQUARE[dtype]))),
         ti.cast(LARGEST_DISTANCE_SQ, dtype),
     )
     weakening = factors[0] + factors[1] * ti.sqrt(limited) + factors[2] * limited
@@ -149,8 +149,7 @@ def shading_func(kinds, dtype):
             normal: Of any length, in the world. One of length 0 gets ambient light only.
             position: In the world. Not looked at unless ``kinds.needs_positions``.
         """
-        smallest = ti.cast(SMALLEST_NORMAL_SQ, dtype)
-        facing = unit(normal, smallest)
+        facing = unit(normal, dtype(0.0), dtype)
         diffuse = ti.Vector([dtype(0.0)] * 3)
         glossy = ti.Vector([dtype(0.0)] * 3)
         for i in ti.static(range(num_lights)):
@@ -163,17 +162,20 @@ def shading_func(kinds, dtype):
                 arriving = triple_of(numbers, b, columns[i]["color"])
                 towards = ti.Vector([dtype(0.0)] * 3)
                 if ti.static(kinds.lights[i] == "directional"):
-                    towards = unit(triple_of(numbers, b, columns[i]["direction"]), smallest)
+                    towards = unit(
+                        triple_of(numbers, b, columns[i]["direction"]), dtype(0.0), dtype
+                    )
                 else:
                     offset = triple_of(numbers, b, columns[i]["position"]) - position
                     factors = triple_of(numbers, b, columns[i]["attenuation"])
                     arriving *= attenuated(factors, offset.norm_sqr(), dtype)
-                    towards = unit(offset, smallest)
+                    towards = unit(offset, dtype(0.0), dtype)
                 cosine = cosine_of(facing, towards)
                 diffuse += arriving * cosine
                 if ti.static(specular):
                     eye = triple_of(numbers, b, columns[num_lights]["eye"])
-                    half = unit(towards + unit(eye - position, smallest), smallest)
+                    sight = unit(eye - position, dtype(0.0), dtype)
+                    half = unit(towards + sight, dtype(SMALLEST_LENGTH), dtype)
                     b_numbers = ti.min(b, numbers.shape[0] - 1)
                     shininess = numbers[b_numbers, columns[num_lights]["shininess"]]
                     glossy += arriving * highlight(

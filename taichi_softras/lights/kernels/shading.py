@@ -78,7 +78,9 @@ def shade_faces_kernel(kinds, dtype):
                 if is_marked(finite, b, f):
                     centroid = (p + q + r) * dtype(THIRD)
                     b_light = copy_of(numbers, b, lit.shape[0], f)
-                    result = shade_point(numbers, b_light, color, face_normal(p, q, r), centroid)
+                    result = shade_point(
+                        numbers, b_light, color, face_normal(p, q, r, dtype), centroid
+                    )
                     for c in ti.static(range(3)):
                         lit[b, f, k, c] += result[c]
                 else:

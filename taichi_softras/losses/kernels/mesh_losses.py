@@ -8,8 +8,9 @@ import functools
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse
-from taichi_softras.arrays.kernels.points import SMALLEST_NORMAL_SQ, point_of, unit
+from taichi_softras.arrays.kernels.points import SMALLEST_SQUARE, point_of, unit
 from taichi_softras.arrays.launcher import kernel
+from taichi_softras.meshes.kernels.normals import face_normal
 
 SMALLEST_TANGENT = 2.0**-10
 """Tangent of the smallest angle: sharper corners of faces count as this one, and flatter ones as
@@ -17,6 +18,10 @@ SMALLEST_TANGENT = 2.0**-10
 
 SMALLEST_WEIGHT = 2.0**-40
 """Sum of cotangents under which a vertex counts as having no neighbours."""
+
+SHORT, LENGTHENED = 2.0**-20, 2.0**30
+"""Edges shorter than the first are magnified by the second, lest squares of areas are 0: powers of
+two change no digit of a cotangent."""
 
 
 @ti.func
@@ -29,7 +34,7 @@ def corner_point(corners: ti.template(), b, r, k: ti.template()):
 def distance_of(difference, dtype: ti.template()):
     """Length of a vector; where it is 0, so is its gradient."""
     length_sq = difference.norm_sqr()
-    smallest = ti.cast(SMALLEST_NORMAL_SQ, dtype)
+    smallest = dtype(ti.static(SMALLEST_SQUARE[dtype]))
     return ti.select(length_sq > smallest, 1, 0) * ti.sqrt(ti.max(length_sq, smallest))
 
 
@@ -59,10 +64,14 @@ def cotangent_kernel(dtype):
                 corner = point_of(vertices, b, faces[f, k])
                 left = point_of(vertices, b, faces[f, (k + 1) % 3]) - corner
                 right = point_of(vertices, b, faces[f, (k + 2) % 3]) - corner
+                is_short = ti.max(ti.abs(left).max(), ti.abs(right).max()) < dtype(SHORT)
+                scale = ti.select(is_short, dtype(LENGTHENED), 1)
+                left *= scale
+                right *= scale
                 along = left.dot(right)
                 smallest = ti.max(
                     ti.abs(along) * ti.cast(SMALLEST_TANGENT, dtype),
-                    ti.cast(SMALLEST_NORMAL_SQ, dtype),
+                    dtype(ti.static(SMALLEST_SQUARE[dtype])),
                 )
                 total += along / ti.max(left.cross(right).norm(), smallest)
             weights[b, e] = ti.max(total, 0)
@@ -105,11 +114,12 @@ def fold_kernel(dtype, squared: bool):
     ):
         """Take one minus the cosine of the angle between the normals of two adjacent faces."""
         for b, e in ti.ndrange(folds.shape[0], folds.shape[1]):
-            origin = corner_point(corners, b, e, 0)
-            edge = corner_point(corners, b, e, 1) - origin
-            smallest = ti.cast(SMALLEST_NORMAL_SQ, dtype)
-            left = unit(edge.cross(corner_point(corners, b, e, 2) - origin), smallest)
-            right = unit((corner_point(corners, b, e, 3) - origin).cross(edge), smallest)
+            start = corner_point(corners, b, e, 0)
+            end = corner_point(corners, b, e, 1)
+            left_normal = face_normal(start, end, corner_point(corners, b, e, 2), dtype)
+            right_normal = face_normal(start, corner_point(corners, b, e, 3), end, dtype)
+            left = unit(left_normal, dtype(0.0), dtype)
+            right = unit(right_normal, dtype(0.0), dtype)
             bend = 1 - left.dot(right)
             # A face without area has no normal, and counts as flat.
             if left.norm_sqr() * right.norm_sqr() > 0:

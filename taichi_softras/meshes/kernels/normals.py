@@ -7,7 +7,6 @@ import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import is_workable
 from taichi_softras.arrays.kernels.points import (
-    SMALLEST_NORMAL_SQ,
     is_marked,
     point_of,
     unit,
@@ -15,11 +14,21 @@ from taichi_softras.arrays.kernels.points import (
 from taichi_softras.arrays.launcher import kernel
 from taichi_softras.meshes.kernels.incidence import face_vertices, list_of
 
+SMALLEST_SINE = 2.0**-40
+"""Area over that of a square as long as the edges, under which there is none: it is rounding."""
+
 
 @ti.func
-def face_normal(p, q, r):
-    """Normal of a face, twice its area long: outward if it is counter-clockwise from outside."""
-    return (q - p).cross(r - p)
+def face_normal(p, q, r, dtype: ti.template()):
+    """Normal of a face, twice its area long: outward if it is counter-clockwise from outside.
+
+    It is 0 if the face has no area, for the length of its edges.
+    """
+    left = q - p
+    right = r - p
+    normal = left.cross(right)
+    smallest = dtype(SMALLEST_SINE) * (left.norm_sqr() + right.norm_sqr())
+    return ti.select(ti.abs(normal).max() > smallest, 1, 0) * normal
 
 
 @functools.cache
@@ -34,7 +43,7 @@ def normalize_kernel(dtype):
     ):
         """Scale each vector to length 1, and those of no length to 0."""
         for b, v in ti.ndrange(units.shape[0], units.shape[1]):
-            result = unit(point_of(vectors, b, v), ti.cast(SMALLEST_NORMAL_SQ, dtype))
+            result = unit(point_of(vectors, b, v), dtype(0.0), dtype)
             for c in ti.static(range(3)):
                 units[b, v, c] += result[c]
 
@@ -60,6 +69,7 @@ def normal_kernels(dtype) -> SimpleNamespace:
         """Add the normals, twice their area long, of the faces at each vertex."""
         for b, v in ti.ndrange(sums.shape[0], sums.shape[1]):
             total = vec3(0)
+            longest = dtype(0.0)
             i = list_of(starts, sums.shape[1], b, v)
             for slot in range(starts[i], starts[i + 1]):
                 ijk, counts = face_vertices(faces, finite, b, corners[slot] // 3)
@@ -67,9 +77,13 @@ def normal_kernels(dtype) -> SimpleNamespace:
                     p = point_of(vertices, b, ijk[0])
                     q = point_of(vertices, b, ijk[1])
                     r = point_of(vertices, b, ijk[2])
-                    total += face_normal(p, q, r)
-            for c in ti.static(range(3)):
-                sums[b, v, c] += total[c]
+                    normal = face_normal(p, q, r, dtype)
+                    total += normal
+                    longest = ti.max(longest, ti.abs(normal).max())
+            # Normals that cancel leave rounding, which has no direction, and so no gradient.
+            if ti.abs(total).max() > dtype(SMALLEST_SINE) * longest:
+                for c in ti.static(range(3)):
+                    sums[b, v, c] += total[c]
 
     @kernel
     def add_normals_backward(
@@ -122,7 +136,7 @@ def face_normal_kernel(dtype):
                 p = corner_of_face(face_points, b, f, 0)
                 q = corner_of_face(face_points, b, f, 1)
                 r = corner_of_face(face_points, b, f, 2)
-                result = unit(face_normal(p, q, r), ti.cast(SMALLEST_NORMAL_SQ, dtype))
+                result = unit(face_normal(p, q, r, dtype), dtype(0.0), dtype)
                 for c in ti.static(range(3)):
                     normals[b, f, c] += result[c]
 

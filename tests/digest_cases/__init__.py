@@ -1,1 +1,0 @@
-"""What `digest.py` computes digests of."""
