@@ -60,6 +60,12 @@ def test_silhouettes_alone_are_warned_of(cube):
     assert told[0].filename == __file__
 
 
+def test_a_mesh_behind_the_camera_is_said_to_be(cube):
+    away = sr.LookAtCamera(eye=(0, 0, 4), at=(0, 0, 9))
+    with pytest.warns(UserWarning, match=r"behind the camera, .* Turn the camera towards them"):
+        draw(cube, 1.0, 100.0, away)
+
+
 def test_each_range_is_warned_of_once(cube):
     for near in (2.0, 3.0):
         with pytest.warns(UserWarning, match=f"near={near:g}"):

@@ -41,14 +41,21 @@ def numbers(*values):
 # --- By hand ----------------------------------------------------------------------------------
 
 
-def test_a_pixel_is_what_the_formulas_say():
-    """The pixel at (-0.25, -0.25) is inside, by 1/4; that at (0.25, 0.25) outside, by sqrt(1/8)."""
-    settings = settings_of(4, 4, sigma=0.1, gamma=0.5, eps=0.25)
+@pytest.mark.parametrize(
+    ("interpolation", "beside"), [("nearest", (0.25, 0.75, 0.0)), ("clipped", (0.4, 0.6, 0.0))]
+)
+def test_a_pixel_is_what_the_formulas_say(interpolation, beside):
+    """Those at (-0.25, -0.25), inside by 1/4, and (0.25, 0.25), outside by sqrt(1/8).
+
+    And that at (0.25, -0.75), by 1/4 below the edge from the first corner to the second.
+    """
+    settings = settings_of(4, 4, sigma=0.1, gamma=0.5, eps=0.25, interpolation=interpolation)
     colors = numbers([[1.0, 0, 0], [0, 1.0, 0], [0, 0, 1.0]])[None]
     image = reference.rasterize(TRIANGLE, colors, settings, background=0.5)[0]
     for (row, col), s, weights in (
         ((2, 1), 0.25**2, (0.5, 0.25, 0.25)),
         ((1, 2), -((0.25 * 2**0.5) ** 2), (0.0, 0.5, 0.5)),
+        ((3, 2), -(0.25**2), beside),
     ):
         cover = 1 / (1 + np.exp(-s / 0.1))
         depth = 1 / np.dot(weights, 1 / np.array([2.0, 2.0, 4.0]))
@@ -164,12 +171,15 @@ def test_a_face_that_is_not_finite_is_left_out_of_image_and_gradient(place, rng)
 
 @pytest.mark.gradcheck
 @pytest.mark.parametrize(
-    ("coverage", "perspective_correct"), [("euclidean", True), ("barycentric", False)]
+    "options",
+    [
+        {},
+        {"interpolation": "clipped"},
+        {"coverage": "barycentric", "perspective_correct": False},
+    ],
 )
-def test_gradients_match_finite_differences(coverage, perspective_correct, rng):
-    settings = settings_of(
-        3, 4, coverage=coverage, perspective_correct=perspective_correct, coverage_cutoff=1e-20
-    )
+def test_gradients_match_finite_differences(options, rng):
+    settings = settings_of(3, 4, **options, coverage_cutoff=1e-20)
     inputs = (
         scenes.random_faces("overlapping", rng, num_faces=3),
         scenes.random_colors(3, 2, rng),

@@ -49,7 +49,7 @@ def check_arrays(like: Array | None = None, /, **wanted: tuple[Array, str]) -> S
         >>> import taichi_softras as sr
         >>> vertices, faces, _ = sr.cube().to_taichi()
         >>> check_arrays(vertices=(vertices, "(B or 1, V, 3)"), faces=(faces, "(F, 3) int32"))
-        {'V': 8, 'B': 1, 'F': 12}
+        {'V': 8, 'F': 12, 'B': 1}
     """
     dtype = None if like is None else dtype_of(like)
     sizes: Sizes = {}

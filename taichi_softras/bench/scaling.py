@@ -26,11 +26,11 @@ class Sweep:
     """One thing that varies, and the rest, which doesn't.
 
     Attributes:
-        label: Of the axis.
-        field: Of `Case`, which varies.
-        base: The rest.
-        values: From small to large.
-        quick: Fewer and smaller ones, to try the command.
+        label: What the axis of the plot is called.
+        field: Name of the field of `Case` that varies.
+        base: The other fields.
+        values: Values of the field, from small to large.
+        quick: Fewer and smaller values, to try the command.
     """
 
     label: str

@@ -53,7 +53,9 @@ class PosedCamera(_PoseAndLens):
             projects.
 
     Example:
-        >>> camera = PosedCamera(Look(eye=(0, 0, 5), direction=(0, 0, -1)), Orthographic(2.0))
+        >>> import taichi_softras as sr
+        >>> pose = sr.Look(eye=(0, 0, 5), direction=(0, 0, -1))
+        >>> camera = PosedCamera(pose, sr.Orthographic(2.0))
         >>> camera.orthographic
         True
     """

@@ -78,11 +78,17 @@ def warn_of_depths(points: Array, near: float, far: float) -> None:
         return
     _TOLD.add((near, far))
     nearest, farthest = extreme_depths(points)
-    where = "behind far" if nearest > far else "nearer than near"
+    range_advice = (
+        "Give RasterizerSettings a range that holds them: "
+        "near, far = sr.depth_range(vertices, camera)"
+    )
+    if farthest <= 0:
+        where, advice = "behind the camera", "Turn the camera towards them"
+    else:
+        where, advice = "behind far" if nearest > far else "nearer than near", range_advice
     warnings.warn(
         f"nothing is drawn: all vertices have depths from {nearest:g} to {farthest:g}, {where}, "
-        f"with near={near:g} and far={far:g}. Give RasterizerSettings a range that holds them: "
-        "near, far = sr.depth_range(vertices, camera)",
+        f"with near={near:g} and far={far:g}. {advice}",
         stacklevel=4,  # at the caller of render or render_silhouette
     )
 

@@ -53,8 +53,9 @@ def orbit_ups(elevation_degrees: Any, azimuth_degrees: Any) -> Any:
         (B, 3), of length 1.
 
     Example:
+        >>> import taichi_softras as sr
         >>> eye, up = orbit_eyes(2.0, 90.0, 0.0), orbit_ups(90.0, 0.0)
-        >>> LookAtCamera(eye, up=up).eye.round(6).tolist()  # from straight above
+        >>> sr.LookAtCamera(eye, up=up).eye.round(6).tolist()  # from straight above
         [[0.0, 2.0, 0.0]]
     """
     return _orbit(1.0, elevation_degrees, azimuth_degrees, added_degrees=90.0)

@@ -29,7 +29,7 @@ class Demo:
     Attributes:
         output: Folder to write into; made if need be.
         picture_size: Height and width of the pictures, in pixels.
-        frames: How many pictures make the turntable.
+        frames: How many pictures the turntable has.
         options: How the sphere is fitted.
     """
 

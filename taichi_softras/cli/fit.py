@@ -39,7 +39,7 @@ class SphereFitOptions:
     Attributes:
         views: Cameras round the mesh, at three elevations.
         size: Height and width of the silhouettes, in pixels.
-        subdivisions: Of the icosphere to start from: 3 gives 642 vertices.
+        subdivisions: How often the icosphere to start from is subdivided: 3 gives 642 vertices.
         descent: How the sphere is fitted.
     """
 

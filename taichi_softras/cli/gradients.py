@@ -46,8 +46,9 @@ class Gradients:
 
     Attributes:
         scenes: How many scenes. At least 1.
-        seed: Of the random scenes.
-        interpolation: Of which point of a face depth and colour are where a pixel is outside it.
+        seed: Seed of the random scenes.
+        interpolation: Where on a face a pixel beside it takes depth and colour from: the nearest
+            point, or clipped barycentric coordinates.
     """
 
     scenes: int = 20

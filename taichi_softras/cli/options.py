@@ -39,9 +39,9 @@ class CameraOptions:
 
     Attributes:
         eye: Position of the camera; it looks at the origin. In place of the three below.
-        distance: From the origin to the camera; by default so that the mesh fills the picture.
-        elevation: Of the camera above the horizon, in degrees.
-        azimuth: Of the camera round the vertical axis, in degrees; 0 is in front (+z).
+        distance: Distance of the camera from the origin; by default the mesh fills the picture.
+        elevation: Angle of the camera above the horizon, in degrees.
+        azimuth: Angle of the camera round the vertical axis, in degrees; 0 is in front (+z).
         fov: Vertical field of view, in degrees.
     """
 
@@ -93,21 +93,26 @@ class SoftnessOptions:
     """How soft the picture is.
 
     Attributes:
-        sigma: Softness of edges, in squared units of half of the picture's shorter side.
-        gamma: Softness of occlusion, in units of the depth range.
+        sigma: Softness of edges: 0.0001 blurs them over about a hundredth of half of the picture's
+            shorter side, 0.01 over a tenth.
+        gamma: Softness of occlusion, as a share of the mesh's depth.
         coverage: How faces cover pixels: by Euclidean or barycentric distance, or hard.
         alpha: How coverages add up to alpha: by product, sum, or hard.
         color: How colours are chosen among faces: by a softmax over depth, or the nearest.
-        cull: Which faces are left out by their winding.
-        supersampling: Rows and columns of samples in a pixel.
+        cull: Which faces are left out: none, those that show their back, or those that show their
+            front.
+        interpolation: Where on a face a pixel beside it takes depth and colour from: the nearest
+            point, or, as SoftRas does, clipped barycentric coordinates.
+        supersampling: Rows and columns of samples in a pixel: 2 takes 4 samples.
     """
 
-    sigma: float = 1e-5
+    sigma: float = 1e-6
     gamma: float = 1e-4
     coverage: Literal["euclidean", "barycentric", "hard"] = "euclidean"
     alpha: Literal["prod", "sum", "hard"] = "prod"
     color: Literal["softmax", "hard"] = "softmax"
     cull: Literal["none", "back", "front"] = "none"
+    interpolation: Literal["nearest", "clipped"] = "nearest"
     supersampling: int = 2
 
     def settings(self, height: int, width: int) -> RasterizerSettings:

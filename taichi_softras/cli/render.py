@@ -39,8 +39,8 @@ class Render:
         mesh: File to draw (OBJ, PLY, OFF, STL, GLB or AC3D), or teapot, sphere, torus or cube.
         output: File to write.
         size: Height and width of the picture, in pixels.
-        height: In place of the size.
-        width: In place of the size.
+        height: Height of the picture, where it is not the size.
+        width: Width of the picture, where it is not the size.
         show: What to draw: colours, silhouettes, depth (white is near), or normals (in the view
             frame, as colours).
         textures: Whether to draw the materials and images that the file has; else their colours at
@@ -50,8 +50,8 @@ class Render:
         background: Colour behind the mesh: a name such as white, #rrggbb, or red, green and blue,
             0 to 1.
         transparent: Write a PNG with alpha in place of a background.
-        frames: How many pictures make a turntable.
-        frames_per_second: How fast it turns.
+        frames: How many pictures a turntable has, for one turn.
+        frames_per_second: How many of them are shown in a second.
         camera: Where the camera is.
         softness: How soft the picture is.
     """

@@ -53,12 +53,13 @@ class ViewCommand:
         pixel: Row and column of the pixel to inspect.
         wireframe: Draw the edges of faces.
         blend: Lay colours over the background by alpha; else show them as they were mixed.
-        eps: Where the background stands in the softmax over depths.
+        eps: How much the background weighs in the softmax over depths: as much as a face that is
+            so far in front of the far plane, as a share of the mesh's depth.
         background: Brightness of the background, 0 to 1.
         size: Height and width of the picture, in pixels; the controls come beside it.
-        height: In place of the size.
-        width: In place of the size.
-        steps: Of the optimiser, to take before anything is shown.
+        height: Height of the picture, where it is not the size.
+        width: Width of the picture, where it is not the size.
+        steps: Steps of the optimiser to take before anything is shown.
         screenshot: Write a picture to this file in place of opening a window; needs no display.
         controls: Draw the controls into the screenshot too.
         web: Serve the viewer to browsers in place of opening a window.

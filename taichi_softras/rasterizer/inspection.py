@@ -17,6 +17,7 @@ from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_integer
 from taichi_softras.rasterizer._inspection_operators import ListFragmentsOperator, SummarizeOperator
+from taichi_softras.rasterizer._softness import softness_arrays
 from taichi_softras.rasterizer.rasterization import rasterize_silhouette
 from taichi_softras.rasterizer.settings import RasterizerSettings
 
@@ -205,9 +206,7 @@ def _inputs(
     face_vertices: Array, face_colors: Array, settings: RasterizerSettings
 ) -> tuple[Array, ...]:
     """Collect what the operators take, cut off from PyTorch's graph."""
-    softness = (
-        array_like([getattr(settings, name)], face_vertices) for name in ("sigma", "gamma", "eps")
-    )
+    softness = softness_arrays(face_vertices, face_vertices.shape[0], settings).values()
     return tuple(x.detach() if is_tensor(x) else x for x in (face_vertices, face_colors, *softness))
 
 

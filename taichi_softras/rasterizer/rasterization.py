@@ -16,6 +16,7 @@ from taichi_softras.arrays.options import check_integer
 from taichi_softras.lights.kernels.packing import LightKinds
 from taichi_softras.rasterizer._inputs import Inputs
 from taichi_softras.rasterizer._operator import RasterizeOperator
+from taichi_softras.rasterizer._softness import softness_arrays
 from taichi_softras.rasterizer.kernels.downsample import downsample_kernel
 from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.rasterizer.textures import CORNERS, SurfaceTexture, Texture, UVTexture
@@ -138,7 +139,9 @@ def rasterize(
         "attributes": attributes,
         "background": background,
         "lighting": lighting,
-        **_softness(face_vertices, batch, settings, sigma=sigma, gamma=gamma, eps=eps),
+        **softness_arrays(
+            face_vertices, batch.num_items, settings, sigma=sigma, gamma=gamma, eps=eps
+        ),
         "face_items": face_items,
         "face_sources": _check_sources(face_sources, batch),
     }
@@ -185,7 +188,7 @@ def rasterize_silhouette(
     inputs = {
         "face_vertices": face_vertices,
         "face_items": face_items,
-        **_softness(face_vertices, batch, settings, sigma=sigma),
+        **softness_arrays(face_vertices, batch.num_items, settings, sigma=sigma),
     }
     return _draw(operator, inputs, settings)
 
@@ -337,22 +340,3 @@ def _background(background: Any, channels: int, like: Array) -> Array:
     if not np.isfinite(numbers).all():
         raise ValueError(f"background must be finite, got {background!r}")
     return array_like(numbers.reshape(1, 1, 1, channels), like)
-
-
-def _softness(
-    face_vertices: Array,
-    batch: _Batch,
-    settings: RasterizerSettings,
-    *,
-    sigma: Array | None = None,
-    gamma: Array | None = None,
-    eps: Array | None = None,
-) -> dict[str, Array]:
-    """Collect sigma, gamma and eps as arrays, from the arguments or else the settings."""
-    arrays = {}
-    for name, given in (("sigma", sigma), ("gamma", gamma), ("eps", eps)):
-        if given is None:
-            given = array_like([getattr(settings, name)], face_vertices)
-        check_arrays(face_vertices, **{name: (given, f"({batch.num_items} or 1,)")})
-        arrays[name] = given
-    return arrays

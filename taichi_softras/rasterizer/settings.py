@@ -26,8 +26,9 @@ class RasterizerSettings:
         far: Depth of the far plane, in the same way. Above ``near``. Fragments with depths outside
             ``near`` to ``far`` are left out, of alpha and of colour alike.
         sigma: Softness of edges, in NDC units squared (half of the image's shorter side is 1).
-            Above 0.
-        gamma: Softness of occlusion, in units of depth over ``far - near``. Above 0.
+            Above 0; to draw in float32, at least 2^-100.
+        gamma: Softness of occlusion, in units of depth over ``far - near``. Above 0; to draw in
+            float32, at least 2^-100.
         eps: Where the background stands in the softmax over depths: ``(far - depth) / (far -
             near)`` of a face that weighs as much as the background.
         coverage_cutoff: Coverage under which a face is skipped. Above 0, under 1/2; in float32 one

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from taichi_softras.rasterizer.families import ALPHAS, COLORS, COVERAGES
+from taichi_softras.rasterizer.families import ALPHAS, COLORS, COVERAGES, INTERPOLATIONS
 from taichi_softras.rasterizer.settings import CULL
 from taichi_softras.viewer.state import ViewerState, ViewName
 
@@ -106,6 +106,7 @@ CHOICES: dict[str, Collection[str]] = {
     "alpha": ALPHAS,
     "color": COLORS,
     "cull": CULL,
+    "interpolation": INTERPOLATIONS,
 }
 """The rasterizer's words. Families may grow, so they are looked at when controls are listed."""
 

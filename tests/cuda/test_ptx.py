@@ -35,6 +35,7 @@ FORWARD_ONLY = {
     "rasterizer.kernels.corner_sums.add_to_softness",
     "rasterizer.kernels.inspection.list_fragments",
     "rasterizer.kernels.inspection.summarize",
+    "rasterizer.kernels.softness.find_workable",
     "lights.kernels.shading.find_finite_vertices",
     "losses.kernels.mesh_losses.weigh_by_cotangents",
     "losses.kernels.sums.add_parts",

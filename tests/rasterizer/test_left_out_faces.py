@@ -184,6 +184,7 @@ def test_a_vertex_very_far_away_spoils_nothing_but_its_faces(distance, rng):
     assert_finite(*render(inputs, all_faces))
 
 
+@pytest.mark.filterwarnings("ignore:nothing is drawn")  # once a process, and tests share it
 def test_the_whole_mesh_behind_the_camera_is_the_background(rng):
     vertices, faces = scenes.bumpy_octahedron(rng)
     camera = sr.LookAtCamera((0, 0, 4), at=(0, 0, 9))

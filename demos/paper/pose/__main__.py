@@ -27,7 +27,7 @@ from demos.paper.pose.descents import SHARP, DescentMethod, Trajectories, descen
 from demos.paper.pose.errors import FOUND_DEGREES, compare, summarize
 from demos.paper.pose.figure import draw_figure
 from demos.paper.pose.pictures import draw_softly, draw_trajectories
-from demos.paper.pose.subjects import Subject, draw, make_settings, make_subjects
+from demos.paper.pose.subjects import SUBJECTS, Subject, draw, make_settings, make_subject
 from demos.paper.shared.command_line import check_options, make_parser
 from demos.paper.shared.intervals import Interval
 from demos.paper.shared.reporting import make_progress, print_table, write_json
@@ -185,6 +185,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line; refuse what can't be done."""
     parser = make_parser("pose", __doc__)
     parser.add_argument("--output", type=Path, default=Path("pose"), help="folder to write")
+    parser.add_argument(
+        "--subjects", nargs="+", choices=SUBJECTS, default=SUBJECTS, help="what is turned"
+    )
     parser.add_argument("--size", type=int, default=24, help="side of the picture, in pixels")
     parser.add_argument("--steps", type=int, default=50, help="steps of the optimiser")
     parser.add_argument("--truths", type=int, default=30, help="random rotations to be found")
@@ -194,6 +197,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.quick:
         options.size, options.steps, options.truths, options.starts = 16, 20, 2, 6
+        options.subjects = SUBJECTS[:1]
     check_options(parser, options, size=1, steps=1, truths=1, starts=1, seed=0)
     return options
 
@@ -202,8 +206,13 @@ def main(arguments: list[str] | None = None) -> None:
     """Find rotations; print, plot and write what came of it."""
     options = parse(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
-    results, pictures, rows = {}, {}, []
-    for name, subject in make_subjects(options.quick).items():
+    results: dict[str, dict[str, Any]] = {}
+    pictures: dict[str, list[tuple[str, np.ndarray]]] = {}
+    rows: list[np.ndarray] = []
+    for name in options.subjects:
+        subject = make_subject(name)
+        if subject is None:
+            continue
         found = estimate(name, subject, options)
         results[name] = found.results()
         pictures[name] = draw_softly(subject, found.truths[0], options.size)

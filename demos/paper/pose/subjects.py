@@ -33,17 +33,17 @@ class Subject:
         return isinstance(self.colors, Tensor) and len(self.faces) < 100
 
 
-def make_subjects(quick: bool) -> dict[str, Subject]:
-    """Make what is turned, as far as there is data for it."""
-    subjects = {"cube": colored_cube(by_face=True)}
-    if quick:
-        return subjects
-    subjects["smooth cube"] = colored_cube(by_face=False)
+SUBJECTS = ("cube", "smooth cube", "dog house")
+
+
+def make_subject(name: str) -> Subject | None:
+    """Make one of `SUBJECTS`; None, and a word of it, if there is no data for it."""
+    if name != "dog house":
+        return colored_cube(by_face=name == "cube")
     house = dog_house()
     if house is None:
         print("without the dog house: sweethome3d-furniture is not found (see SOFTRAS_FURNITURE)")
-        return subjects
-    return {**subjects, "dog house": house}
+    return house
 
 
 def colored_cube(by_face: bool) -> Subject:

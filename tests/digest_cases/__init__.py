@@ -1,0 +1,1 @@
+"""What `digest.py` computes digests of."""
