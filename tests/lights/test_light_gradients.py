@@ -77,6 +77,21 @@ def test_tape_equals_pytorch(faces, rng):
         np.testing.assert_allclose(found, leaf.grad.numpy(), rtol=1e-11, atol=1e-12, err_msg=name)
 
 
+@pytest.mark.parametrize("faces", [False, True], ids=["vertices", "faces"])
+def test_gradients_in_float32_are_those_in_float64(faces, rng):
+    kinds = KINDS["all"]
+    inputs = (face_inputs if faces else shade_inputs)(kinds, True, rng)
+    function = shade_faces if faces else shade
+    gradients_of = {}
+    for dtype in (torch.float64, torch.float32):
+        leaves = {name: x.to(dtype, copy=True).requires_grad_() for name, x in inputs.items()}
+        function(kinds, leaves).square().mean().backward()
+        gradients_of[dtype] = {name: leaf.grad.double() for name, leaf in leaves.items()}
+    for name, expected in gradients_of[torch.float64].items():
+        found = gradients_of[torch.float32][name]
+        assert (found - expected).abs().max() < 1e-4 * expected.abs().max(), name
+
+
 @ti.kernel
 def mean_square(lit: ti.types.ndarray(ti.f64, 4), loss: ti.types.ndarray(ti.f64, 1)):
     for i in ti.grouped(lit):

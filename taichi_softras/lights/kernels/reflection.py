@@ -125,6 +125,29 @@ def shading_func(kinds, dtype):
         point sends out, red, green and blue. It has no branches and carries nothing over, so that
         Taichi differentiates it rightly in a loop too.
     """
+    light_point = lighting_func(kinds, dtype)
+
+    @ti.func
+    def shade_point(numbers: ti.template(), b, albedo, normal, position):
+        """Light a point of colour ``albedo``; the others are what `lighting_func` takes."""
+        diffuse, highlights = light_point(numbers, b, normal, position)
+        return albedo * diffuse + highlights
+
+    return shade_point
+
+
+@functools.cache
+def lighting_func(kinds, dtype):
+    """Build the function that finds the light at a point, whatever the point's colour.
+
+    Args:
+        kinds: `LightKinds`.
+        dtype: ``ti.f32`` or ``ti.f64``.
+
+    Returns:
+        A Taichi function ``(numbers, b, normal, position)`` that returns what a point's colour is
+        multiplied by, and what is added, red, green and blue. It is like that of `shading_func`.
+    """
     columns = kinds.columns
     num_lights = len(kinds.lights)
     specular = kinds.specular
@@ -139,13 +162,12 @@ def shading_func(kinds, dtype):
             return ti.max(u.dot(v), 0)
 
     @ti.func
-    def shade_point(numbers: ti.template(), b, albedo, normal, position):
+    def light_point(numbers: ti.template(), b, normal, position):
         """Light a point by ambient, diffuse (Lambert) and specular (Blinn-Phong) reflection.
 
         Args:
             numbers: (B or 1, N) of the lights, as `pack_kernel` puts them together.
             b: The item.
-            albedo: Its colour.
             normal: Of any length, in the world. One of length 0 gets ambient light only.
             position: In the world. Not looked at unless ``kinds.needs_positions``.
         """
@@ -181,9 +203,8 @@ def shading_func(kinds, dtype):
                     glossy += arriving * highlight(
                         cosine, cosine_of(facing, half), shininess, dtype
                     )
-        result = albedo * diffuse
         if ti.static(specular):
-            result += triple_of(numbers, b, columns[num_lights]["specular"]) * glossy
-        return result
+            glossy *= triple_of(numbers, b, columns[num_lights]["specular"])
+        return diffuse, glossy
 
-    return shade_point
+    return light_point

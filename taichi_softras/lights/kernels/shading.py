@@ -13,7 +13,7 @@ from taichi_softras.arrays.kernels.arithmetic import is_workable
 from taichi_softras.arrays.kernels.broadcast import copy_of
 from taichi_softras.arrays.kernels.points import is_marked, point_of
 from taichi_softras.arrays.launcher import kernel
-from taichi_softras.lights.kernels.reflection import THIRD, shading_func
+from taichi_softras.lights.kernels.reflection import THIRD, lighting_func, shading_func
 from taichi_softras.meshes.kernels.normals import corner_of_face, face_normal
 
 
@@ -56,7 +56,7 @@ def shade_kernel(kinds, dtype):
 @functools.cache
 def shade_faces_kernel(kinds, dtype):
     """Build the kernel that lights faces."""
-    shade_point = shading_func(kinds, dtype)
+    light_point = lighting_func(kinds, dtype)
     array4 = ti.types.ndarray(dtype=dtype, ndim=4)
 
     @kernel(face_colors="item", face_points="item", numbers="row")
@@ -69,23 +69,24 @@ def shade_faces_kernel(kinds, dtype):
     ):
         """Light each corner by its face's normal, at the face's centroid; see `shade_kernel`."""
         for b, f in ti.ndrange(lit.shape[0], lit.shape[1]):
-            # By one thread: the gradients of all three corners go to the same points.
-            for k in range(3):
-                color = corner_of_face(face_colors, b, f, k)
-                p = corner_of_face(face_points, b, f, 0)
-                q = corner_of_face(face_points, b, f, 1)
-                r = corner_of_face(face_points, b, f, 2)
-                if is_marked(finite, b, f):
-                    centroid = (p + q + r) * dtype(THIRD)
-                    b_light = copy_of(numbers, b, lit.shape[0], f)
-                    result = shade_point(
-                        numbers, b_light, color, face_normal(p, q, r, dtype), centroid
-                    )
+            p = corner_of_face(face_points, b, f, 0)
+            q = corner_of_face(face_points, b, f, 1)
+            r = corner_of_face(face_points, b, f, 2)
+            if is_marked(finite, b, f):
+                centroid = (p + q + r) * dtype(THIRD)
+                b_light = copy_of(numbers, b, lit.shape[0], f)
+                diffuse, highlights = light_point(
+                    numbers, b_light, face_normal(p, q, r, dtype), centroid
+                )
+                for k in ti.static(range(3)):
+                    result = corner_of_face(face_colors, b, f, k) * diffuse + highlights
                     for c in ti.static(range(3)):
                         lit[b, f, k, c] += result[c]
-                else:
+            else:
+                for k in ti.static(range(3)):
+                    result = corner_of_face(face_colors, b, f, k) + p + q + r
                     for c in ti.static(range(3)):
-                        lit[b, f, k, c] += color[c] + p[c] + q[c] + r[c]
+                        lit[b, f, k, c] += result[c]
 
     return shade_faces
 
