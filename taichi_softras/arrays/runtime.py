@@ -91,8 +91,6 @@ def ensure_running(device: str | None = None) -> None:
     with LAUNCH_LOCK:
         if not is_running():
             _start(ti.cuda if device == "cuda" else ti.cpu, {})
-        elif not impl.get_runtime().materialized:
-            _lay_out()
         arch = impl.current_cfg().arch
         if arch not in _ARCHS:
             raise ValueError(
@@ -101,6 +99,8 @@ def ensure_running(device: str | None = None) -> None:
             )
         if device is not None and (arch == ti.cuda) != (device == "cuda"):
             raise ValueError(f"arrays are on {device}, but Taichi was started on {running_arch()}")
+        if not impl.get_runtime().materialized:
+            _lay_out()
 
 
 @contextlib.contextmanager
