@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import taichi as ti
 
-from taichi_softras.arrays.bridge import array_like, dtype_of, is_array, on_host, start_for
+from taichi_softras.arrays.bridge import array_like, dtype_of, on_host
 from taichi_softras.arrays.calls import apply_kernel
 from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.operator import Array
@@ -29,8 +29,6 @@ def softness_arrays(
         ValueError: If its shape doesn't fit, a number is not finite, or sigma or gamma is smaller
             than `SMALLEST_SOFTNESS`.
     """
-    # Before numbers are looked at, which the arrays of another device would be waited for.
-    start_for([face_vertices, *filter(is_array, given.values())])
     arrays = {}
     for name in ("sigma", "gamma", "eps"):
         array = given.get(name)

@@ -139,9 +139,9 @@ def rasterize(
         "attributes": attributes,
         "background": background,
         "lighting": lighting,
-        **softness_arrays(
-            face_vertices, batch.num_items, settings, sigma=sigma, gamma=gamma, eps=eps
-        ),
+        "sigma": sigma,
+        "gamma": gamma,
+        "eps": eps,
         "face_items": face_items,
         "face_sources": _check_sources(face_sources, batch),
     }
@@ -188,7 +188,7 @@ def rasterize_silhouette(
     inputs = {
         "face_vertices": face_vertices,
         "face_items": face_items,
-        **softness_arrays(face_vertices, batch.num_items, settings, sigma=sigma),
+        "sigma": sigma,
     }
     return _draw(operator, inputs, settings)
 
@@ -222,6 +222,8 @@ def _draw(
     """Run the operator, with ones and zeros in place of arrays that it doesn't need."""
     like = inputs["face_vertices"]
     start_for([x for x in inputs.values() if is_array(x)])
+    given = {name: inputs.get(name) for name in ("sigma", "gamma", "eps")}
+    inputs |= softness_arrays(like, operator.num_items, settings, **given)
     unused = {
         "colors": (np.zeros((1, 1, 1, 1)), None),
         "varyings": (np.zeros((1, 1, 3, 1)), None),
