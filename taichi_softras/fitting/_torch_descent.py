@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from taichi_softras.cameras.camera import Camera
-from taichi_softras.fitting.descent import DECAYS
+from taichi_softras.fitting.optimizers import SHORT_DECAYS
 from taichi_softras.losses import flattening_loss, laplacian_loss, mesh_topology, silhouette_loss
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.rasterizer.settings import RasterizerSettings
@@ -24,7 +24,7 @@ class TorchDescent:
         vertices, self._faces, _ = mesh.to_torch(masks.device, masks.dtype)
         self._vertices = vertices.requires_grad_()
         self._topology = mesh_topology(mesh.faces, vertices)
-        self._optimizer = torch.optim.Adam([vertices], betas=DECAYS)
+        self._optimizer = torch.optim.Adam([vertices], betas=SHORT_DECAYS)
 
     @property
     def vertices(self) -> np.ndarray:

@@ -8,7 +8,7 @@ import taichi as ti
 from taichi_softras.arrays.bridge import is_tensor, to_numpy
 from taichi_softras.arrays.taichi_bridge import from_numpy
 from taichi_softras.cameras.camera import Camera
-from taichi_softras.fitting.optimizers import Adam
+from taichi_softras.fitting.optimizers import SHORT_DECAYS, Adam
 from taichi_softras.losses import (
     add_to_loss,
     flattening_loss,
@@ -19,9 +19,6 @@ from taichi_softras.losses import (
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.renderer import render_silhouette
-
-DECAYS = 0.5, 0.95
-"""Of Adam's means: short memories, as gradients change from step to step."""
 
 
 class SilhouetteDescent(Protocol):
@@ -76,7 +73,7 @@ class TaichiDescent:
         self._all_masks = from_numpy(self._masks)
         self._vertices, self._faces, _ = mesh.to_taichi(needs_grad=True)
         self._topology = mesh_topology(mesh.faces, self._vertices)
-        mean_decay, square_decay = DECAYS
+        mean_decay, square_decay = SHORT_DECAYS
         self._optimizer = Adam([self._vertices], mean_decay=mean_decay, square_decay=square_decay)
         self._loss = ti.ndarray(ti.f32, 1, needs_grad=True)
 

@@ -11,6 +11,9 @@ from taichi_softras.arrays.runtime import launching
 from taichi_softras.arrays.taichi_bridge import Allocator
 from taichi_softras.fitting.kernels.adam import adam_kernel
 
+SHORT_DECAYS = 0.5, 0.95
+"""Decays of Adam's means for fits whose gradients change much from step to step."""
+
 
 class Adam:
     """Adam on Taichi ndarrays, by the gradients that a ``ti.ad.Tape`` left in them.
