@@ -47,6 +47,7 @@ from taichi_softras.cameras import (
     to_view,
     view_to_ndc,
 )
+from taichi_softras.captures import Captures, mask_object, read_captures
 from taichi_softras.files import read_mesh, write_mesh
 from taichi_softras.fitting import (
     Adam,
@@ -129,6 +130,7 @@ __all__ = [
     "Alpha",
     "AmbientLight",
     "Camera",
+    "Captures",
     "ClippedFaces",
     "Coverage",
     "DirectionalLight",
@@ -193,6 +195,7 @@ __all__ = [
     "init",
     "laplacian_loss",
     "list_fragments",
+    "mask_object",
     "mesh_chamfer_distance",
     "mesh_subdivision",
     "mesh_topology",
@@ -206,6 +209,7 @@ __all__ = [
     "quaternion_from_rotation",
     "rasterize",
     "rasterize_silhouette",
+    "read_captures",
     "read_mesh",
     "register",
     "render",
