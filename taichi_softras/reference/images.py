@@ -37,9 +37,9 @@ def rasterize(
         sigma: (1,) or (B,), in place of ``settings.sigma``.
         gamma: Likewise.
         eps: Likewise.
-        interpolation_gradient: Whether the gradient by corners' x and y has the part that goes
-            through the interpolation of colours and depths inside faces. SoftRas's code leaves it
-            out; without it the image is the same, and so are all other gradients.
+        interpolation_gradient: Whether the gradient with respect to corners' x and y has the
+            part that goes through the interpolation of colours and depths inside faces. SoftRas's
+            code leaves it out; without it the image is the same, and so are all other gradients.
 
     Returns:
         Images (B, H, W, C + A + 1), row 0 on top; colours, attributes, and alpha last.

@@ -1,7 +1,7 @@
 """Derivatives of the steps from a face to its colour at a pixel: `docs/gradient.md` derives them.
 
-A name such as ``by_depth`` is the derivative of the loss by the depth. By barycentric coordinates
-it is taken by the second and third, the first being one minus those.
+A name such as ``by_depth`` is the derivative of the loss with respect to the depth. Of the three
+barycentric coordinates the second and third are the variables: the first is one minus their sum.
 """
 
 import functools

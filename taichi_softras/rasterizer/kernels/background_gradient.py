@@ -71,7 +71,7 @@ def background_kernels(variant: Variant) -> SimpleNamespace:
         nearest_depth: array3,  # likewise
         weight_sum: array3,  # likewise
         winners: ti.types.ndarray(dtype=ti.i32, ndim=3),  # likewise
-        grad_image: array4,  # derivative of the loss by the image, in
+        grad_image: array4,  # the gradient of the loss with respect to the image, in
         sums: array3,  # (B, H, SOFTNESS_COLUMNS + channels), out
     ):
         """Add up the gradients of every row of pixels."""
@@ -110,7 +110,7 @@ def background_kernels(variant: Variant) -> SimpleNamespace:
         nearest_depth: array3,  # as `draw.forward` drew it, in
         weight_sum: array3,  # likewise
         winners: ti.types.ndarray(dtype=ti.i32, ndim=3),  # likewise
-        grad_image: array4,  # derivative of the loss by the image, in
+        grad_image: array4,  # the gradient of the loss with respect to the image, in
         sums: array3,  # (B, H, SOFTNESS_COLUMNS + channels), in
         grad: array4,  # (B or 1, h, w, C), accumulated
     ):

@@ -206,10 +206,11 @@ def chunk_sum_kernel(variant: Variant) -> Any:
         seen: ti.template(),
         lane,
     ):
-        """Add derivatives by the corners' colours.
+        """Add derivatives with respect to the corners' colours.
 
         Returns:
-            Derivatives by the corners' weights in the colour; and the colour times its derivative.
+            Derivatives with respect to the corners' weights in the colour; and the colour times its
+            derivative.
         """
         by_weights = ti.Vector([dtype(0.0)] * 3)
         tapped = dtype(0.0)
@@ -304,7 +305,7 @@ def chunk_sum_kernel(variant: Variant) -> Any:
 
     @ti.func
     def row_of(sums: ti.template(), face: ti.template(), chunk: ti.template(), inverse_gamma):
-        """Turn sums over pixels into derivatives by the face: a row of `corner_sums`."""
+        """Turn sums over pixels into the face's derivatives: a row of `corner_sums`."""
         scale = isotropic_scale(chunk.height, chunk.width, dtype)
         by_w_corners = through_barycentric(
             *(sums.by_w, sums.by_w_start, sums.by_log_area),
@@ -377,7 +378,7 @@ def chunk_sum_kernel(variant: Variant) -> Any:
                 numbers = load_corner_numbers(varyings, b, f, 0)
             totals = start_sums()
             # Of each pixel of a block, for textures: the weight of the face's colour, those of its
-            # corners and the derivatives by them, and the colour times its derivative.
+            # corners and derivatives with respect to them, and the colour times its derivative.
             taps = ti.Struct(
                 shares=ti.Vector([dtype(0.0)] * lanes),
                 weights=ti.Matrix([[dtype(0.0)] * lanes] * 3),

@@ -11,14 +11,14 @@ from taichi_softras.rasterizer.kernels.colors import alpha_at
 from taichi_softras.rasterizer.kernels.variant import Variant
 
 ALPHA_PLANE, NEAREST_PLANE, MEAN_PLANE = range(3)
-"""Planes of what faces need of a pixel. The first is the derivative of the loss by the sum that
-alpha is a function of. The others: the nearest depth, if colours are weighed by it; and with g the
-derivative of the loss by the colour, over the sum of the weights, g times the colour. Then come
-planes of g, one a channel."""
+"""Planes of what faces need of a pixel. The first is the derivative of the loss with respect to
+the sum that alpha is a function of. The others: the nearest depth, if colours are weighed by it;
+and g times the colour, where g is the derivative of the loss with respect to the colour, divided by
+the sum of the weights. Then come planes of g, one a channel."""
 
 
 def first_color_plane(variant: Variant) -> int:
-    """The first plane of derivatives by colours."""
+    """The first plane of derivatives with respect to colours."""
     return 1 if variant.color == "hard" else 3
 
 
@@ -57,7 +57,7 @@ def pixel_kernel(variant: Variant) -> Any:
         image: image_type,  # as `draw.forward` drew it, in
         nearest_depth: array3,  # likewise
         weight_sum: array3,  # likewise
-        grad_image: image_type,  # derivative of the loss by the image, in
+        grad_image: image_type,  # the gradient of the loss with respect to the image, in
         planes: ti.types.ndarray(dtype=planes_type(variant), ndim=3, needs_grad=False),  # out
     ):
         """Work out what all faces need of a pixel, of those in tiles that any face touches.

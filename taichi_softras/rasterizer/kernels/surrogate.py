@@ -73,7 +73,7 @@ def surrogate_kernels(variant: Variant) -> SimpleNamespace:
         nearest_depth: constant3,  # likewise
         weight_sum: constant3,  # likewise
         winners: integers3,  # likewise
-        grad_image: constant_image,  # derivative of the loss by the image, in
+        grad_image: constant_image,  # the gradient of the loss with respect to the image, in
         result: array1,  # (1,), accumulated
     ):
         """Add a sum over fragments whose gradient is that of the loss by way of the image.
@@ -157,7 +157,7 @@ def surrogate_kernels(variant: Variant) -> SimpleNamespace:
         nearest_depth: constant3,  # likewise
         weight_sum: constant3,  # likewise
         winners: integers3,  # likewise
-        grad_image: constant_image,  # derivative of the loss by the image, in
+        grad_image: constant_image,  # the gradient of the loss with respect to the image, in
         result: array1,  # (1,), accumulated
     ):
         """Add the background's terms of `surrogate`."""
