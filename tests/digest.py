@@ -1,12 +1,19 @@
 """Print a digest of every image and gradient of many uses of the package.
 
-    python tests/digest.py [--write FILE.json] [--against FILE.json] [--threads N] [--only TEXT]
+    python tests/digest.py [--write FILE.json] [--against FILE.json] [--close]
+                           [--arch cpu|cuda] [--threads N] [--only TEXT]
 
 It shows that a change of the code changes no bit of any result: write the digests down before it,
 and compare after it.
 
     python tests/digest.py --write before.json
     python tests/digest.py --against before.json
+
+With ``--close`` arrays may differ by rounding: by 1e-10 of the largest number of an array in
+float64, 1e-4 in float32. So a GPU is compared with the CPU:
+
+    python tests/digest.py --write cpu.json
+    python tests/digest.py --arch cuda --against cpu.json --close
 
 Inputs are seeded, and only the public interface is used, so that modules may move. To run another
 copy of the package, put its folder into PYTHONPATH; the first line says which one is used.
@@ -46,6 +53,9 @@ from digest_cases.views import camera_cases, clipping_cases, render_cases
 
 import taichi_softras as sr
 
+CLOSE = {"float32": 1e-4, "float64": 1e-10}
+"""How far arrays may be apart that are to be close, as a share of the largest number."""
+
 GROUPS = (
     family_cases,
     scene_cases,
@@ -65,14 +75,14 @@ GROUPS = (
 )
 
 
-def run_cases(only: str) -> Iterator[tuple[str, np.ndarray]]:
+def run_cases(only: str, device: str) -> Iterator[tuple[str, np.ndarray]]:
     """Run all cases that have a text in their names: "case | array", and the array."""
     seen = set()
     for name, case in itertools.chain.from_iterable(cases() for cases in GROUPS):
         assert name not in seen, f"two cases are called {name}"
         seen.add(name)
         if only in name:
-            for part, array in case.run().items():
+            for part, array in case.run(device).items():
                 yield f"{name} | {part}", np.ascontiguousarray(array)
 
 
@@ -104,20 +114,37 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any], arrays: tuple[Any
     )
 
 
+def is_close(old: np.ndarray, new: np.ndarray) -> bool:
+    """Tell whether an array is another but for rounding: integers must be equal."""
+    if old.shape != new.shape or old.dtype != new.dtype:
+        return False
+    before, after = old.astype(np.float64), new.astype(np.float64)
+    apart = np.abs(after - before).max(initial=0.0)
+    return bool(apart <= CLOSE.get(str(old.dtype), 0.0) * np.abs(before).max(initial=0.0))
+
+
 def find_differences(
-    path: Path, found: Mapping[str, Any], arrays: Numbers, only: str
+    path: Path, found: Mapping[str, Any], arrays: Numbers, only: str, *, close: bool = False
 ) -> dict[str, str]:
-    """Compare with what is written down: what differs, and how."""
+    """Compare with what is written down: what differs, and how.
+
+    Raises:
+        ValueError: If arrays are to be close, and only their digests are written down.
+    """
     written = json.loads(path.read_text())["arrays"]
     written = {name: x for name, x in written.items() if only in name.split(" | ")[0]}
     beside = path.with_suffix(".npz")
     numbers = dict(np.load(beside)) if beside.exists() else {}
+    if close and not numbers:
+        raise ValueError(f"{beside} is needed, with the numbers of the arrays")
     differences = {}
     for name in {**written, **found}:
         if name not in found or name not in written:
             differences[name] = "is new" if name in found else "is no more"
         elif written[name] != found[name]:
             pair = numbers.get(name), arrays[name]
+            if close and is_close(*pair):
+                continue
             differences[name] = difference(written[name], found[name], pair)
     return differences
 
@@ -131,17 +158,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--write", type=Path, help="write the digests there, as JSON")
     parser.add_argument("--against", type=Path, help="compare with what was written there")
+    parser.add_argument("--close", action="store_true", help="let numbers differ by rounding")
+    parser.add_argument("--arch", choices=("cpu", "cuda"), default="cpu", help="where to run")
     parser.add_argument("--threads", type=int, default=1, help="of Taichi and of PyTorch")
     parser.add_argument("--only", default="", help="run only cases with this text in their names")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    sr.init("cpu", cpu_max_num_threads=args.threads)
+    sr.init(args.arch, cpu_max_num_threads=args.threads)
     versions = {"taichi": ti.__version__, "torch": torch.__version__, "numpy": np.__version__}
     about = {**versions, "machine": platform.machine(), "threads": args.threads}
+    about["arch"] = args.arch
     about["taichi"] = ".".join(map(str, ti.__version__))
     say(f"{Path(sr.__file__).parent}, {json.dumps(about)}")
     found, arrays = {}, {}
-    for name, array in run_cases(args.only):
+    for name, array in run_cases(args.only, args.arch):
         arrays[name], found[name] = array, describe(array)
         say("  ".join(map(str, (name, *found[name].values()))))
     say(f"{len(found)} arrays of {len({name.split(' | ')[0] for name in found})} cases")
@@ -152,7 +182,7 @@ def main() -> None:
         written_about = json.loads(args.against.read_text())["about"]
         if written_about != about:
             say(f"written in other circumstances: {json.dumps(written_about)}")
-        differences = find_differences(args.against, found, arrays, args.only)
+        differences = find_differences(args.against, found, arrays, args.only, close=args.close)
         for name, how in differences.items():
             say(f"differs: {name}: {how}")
         cases = {name.split(" | ")[0] for name in differences}

@@ -47,8 +47,12 @@ class Case:
     unordered: tuple[str, ...] = ()
     in_taichi: bool = False
 
-    def run(self) -> Numbers:
-        """Compute and differentiate: outputs and gradients, by name."""
+    def run(self, device: str = "cpu") -> Numbers:
+        """Compute and differentiate: outputs and gradients, by name.
+
+        Args:
+            device: Where tensors are made. Taichi's arrays live where Taichi runs.
+        """
         numbers, smooth = {}, []
         for name, values in self.inputs.items():
             is_float = values.dtype.kind == "f"
@@ -56,7 +60,8 @@ class Case:
             if is_float and name not in self.constant:
                 smooth.append(name)
         run = run_in_taichi if self.in_taichi else run_in_torch
-        outputs, gradients = run(self.compute, numbers, smooth)
+        with torch.device(device):
+            outputs, gradients = run(self.compute, numbers, smooth)
         results = {f"{name}{'~' * (name in self.unordered)}": y for name, y in outputs.items()}
         for name, gradient in gradients.items():
             is_unordered = not {name, "*"}.isdisjoint(self.unordered)
@@ -104,7 +109,7 @@ def named(outputs: Any) -> Arrays:
 def to_numpy(arrays: Arrays) -> Numbers:
     def convert(array: Any) -> np.ndarray:
         if isinstance(array, torch.Tensor):
-            return array.detach().numpy()
+            return array.detach().cpu().numpy()
         return array.to_numpy() if isinstance(array, ti.Ndarray) else np.asarray(array)
 
     return {name: convert(array) for name, array in arrays.items()}
