@@ -106,7 +106,7 @@ class SoftnessOptions:
         supersampling: Rows and columns of samples in a pixel: 2 takes 4 samples.
     """
 
-    sigma: float = 1e-5
+    sigma: float = 1e-6
     gamma: float = 1e-4
     coverage: Literal["euclidean", "barycentric", "hard"] = "euclidean"
     alpha: Literal["prod", "sum", "hard"] = "prod"

@@ -112,16 +112,16 @@ def test_mouse_and_sliders_drive_the_page(page):
     turned = page.settle()
 
     slider = page.page.get_by_role("slider").nth(1)  # sigma
-    assert float(slider.get_attribute("aria-valuenow")) == -5
+    assert float(slider.get_attribute("aria-valuenow")) == -6
     slider.focus()
-    for _ in range(150):
+    for _ in range(250):
         page.page.keyboard.press("ArrowRight")
     wait_for(lambda: changed(turned, page.picture()) > 0.02, "softer edges")
     assert float(slider.get_attribute("aria-valuenow")) == pytest.approx(-3.5)
 
     page.page.get_by_role("button", name="reset").click()
     wait_for(lambda: changed(page.picture(), first) < 0.01, "the first picture")
-    wait_for(lambda: float(slider.get_attribute("aria-valuenow")) == -5, "the first sigma")
+    wait_for(lambda: float(slider.get_attribute("aria-valuenow")) == -6, "the first sigma")
 
 
 def test_a_click_inspects_a_pixel(page):
