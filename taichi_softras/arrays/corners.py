@@ -7,6 +7,7 @@ from taichi_softras.arrays.calls import apply, apply_kernel
 from taichi_softras.arrays.kernels.corners import (
     column_kernel,
     columns_kernel,
+    face_kernel,
     spread_faces_kernel,
     spread_means_kernel,
     spread_rows_kernel,
@@ -62,6 +63,12 @@ def concatenate(arrays: Sequence[Array]) -> Array:
 def column_of(values: Array, column: int) -> Array:
     """Take one number of each corner: (B, F, 3, K) to (B, F, 3, 1)."""
     return apply_kernel(column_kernel, (values,), (*values.shape[:3], 1), constants=(column,))
+
+
+def face_of(values: Array, face: int) -> Array:
+    """Take one face of each item: (B, F, 3, K) to (B, 1, 3, K)."""
+    shape = (values.shape[0], 1, *values.shape[2:])
+    return apply_kernel(face_kernel, (values,), shape, constants=(face,))
 
 
 def spread_faces(values: Array) -> Array:

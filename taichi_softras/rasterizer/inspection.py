@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from taichi_softras.arrays.bridge import array_like, dtype_of, is_tensor
 from taichi_softras.arrays.calls import apply
 from taichi_softras.arrays.checks import check_arrays
+from taichi_softras.arrays.corners import face_of
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_integer
 from taichi_softras.rasterizer._inspection_operators import ListFragmentsOperator, SummarizeOperator
@@ -80,7 +81,7 @@ def face_coverage(face_vertices: Array, face: int, settings: RasterizerSettings)
         settings: Size of the image, and how faces become pixels.
 
     Returns:
-        (B, H, W), 0 to 1; 0 where the rasterizer skips the face.
+        (B, H, W), 0 to 1; 0 where the rasterizer skips the face. Gradients flow to the face.
 
     Raises:
         TypeError: If an argument is of the wrong kind or type.
@@ -88,11 +89,7 @@ def face_coverage(face_vertices: Array, face: int, settings: RasterizerSettings)
     """
     check_arrays(face_vertices=(face_vertices, "(B, F, 3, 3)"))
     face = _check_index("face", face, face_vertices.shape[1], "the number of faces, ")
-    if is_tensor(face_vertices):
-        alone = face_vertices[:, face : face + 1]
-    else:
-        alone = array_like(face_vertices.to_numpy()[:, face : face + 1], face_vertices)
-    return rasterize_silhouette(alone, replace(settings, alpha="prod"))
+    return rasterize_silhouette(face_of(face_vertices, face), replace(settings, alpha="prod"))
 
 
 def summarize_fragments(face_vertices: Array, settings: RasterizerSettings) -> FragmentSummary:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import taichi as ti
 import torch
+from gradients import assert_gradients_match
 from scenes import KINDS, random_colors, random_faces, to_taichi
 
 import taichi_softras as sr
@@ -130,6 +131,28 @@ def test_face_coverage_has_a_gradient_to_its_face_alone(rng):
     sr.face_coverage(faces, 3, SETTINGS).sum().backward()
     moved = faces.grad.abs().sum((0, 2, 3)) > 0
     assert moved.tolist() == [False, False, False, True, False, False]
+
+
+@pytest.mark.gradcheck
+def test_gradient_of_face_coverage(rng):
+    def cover(faces):
+        return sr.face_coverage(faces, 3, SETTINGS)
+
+    assert_gradients_match(cover, {"faces": random_faces("overlapping", rng, 2)}, rng)
+
+
+def test_gradient_of_face_coverage_is_the_same_in_taichi(rng):
+    faces = random_faces("overlapping", rng, 2).requires_grad_()
+    covered = sr.face_coverage(faces, 3, SETTINGS)
+    target = torch.rand(covered.shape, generator=rng, dtype=covered.dtype)
+    sr.silhouette_loss(covered, target).backward()
+    ours = to_taichi(faces, needs_grad=True)
+    loss = ti.ndarray(ti.f64, 1, needs_grad=True)
+    with ti.ad.Tape(loss=loss):
+        alpha = sr.face_coverage(ours, 3, SETTINGS)
+        sr.add_to_loss(loss, sr.silhouette_loss(alpha, to_taichi(target)))
+    assert faces.grad.any()
+    np.testing.assert_allclose(ours.grad.to_numpy(), faces.grad, rtol=0, atol=1e-12)
 
 
 def test_summary_carries_no_gradient(rng):

@@ -50,6 +50,24 @@ def column_kernel(dtype):
 
 
 @functools.cache
+def face_kernel(dtype):
+    """Build the kernel that copies what one face has at its corners."""
+    array4 = ti.types.ndarray(dtype=dtype, ndim=4)
+
+    @kernel
+    def copy_face(
+        values: array4,  # (B, F, 3, K), in
+        face: ti.i32,
+        result: array4,  # (B, 1, 3, K), accumulated
+    ):
+        """Copy."""
+        for b, k, c in ti.ndrange(result.shape[0], result.shape[2], result.shape[3]):
+            result[b, 0, k, c] += values[b, face, k, c]
+
+    return copy_face
+
+
+@functools.cache
 def spread_faces_kernel(dtype):
     """Build the kernel that copies what faces have to their corners."""
 
