@@ -113,6 +113,28 @@ def split_vertices(mesh: FileMesh) -> tuple[NDArray[Any], NDArray[Any], NDArray[
     return mesh.vertices[source], faces, vertex_colors
 
 
+def share_repeated(mesh: FileMesh, *, creases: bool) -> FileMesh:
+    """Have faces share one of several vertices that are the same: in place, colour and normal.
+
+    Vertices stay, those that no face has any more too. A corner without a normal keeps its own.
+
+    Args:
+        mesh: What a file says.
+        creases: Whether normals tell vertices apart.
+    """
+    if mesh.corner_normals is None:
+        return mesh
+    first, place = group_rows(np.hstack((mesh.vertices, np.nan_to_num(mesh.colors, nan=-1))))
+    if len(first) == len(mesh.vertices):
+        return mesh
+    corners = mesh.faces.reshape(-1)
+    has_normal = mesh.corner_normals.reshape(-1, 3).any(axis=1)
+    places = np.where(has_normal, place[corners], len(first) + corners)
+    keys = (places, _directions(mesh.corner_normals, places)) if creases else (places,)
+    first, kind = group_rows(np.column_stack(keys))
+    return mesh._replace(faces=corners[first][kind].reshape(-1, 3))
+
+
 def split_creases(mesh: FileMesh) -> FileMesh:
     """Split vertices where faces meet in several normals, as `split_vertices` does."""
     if mesh.corner_normals is None:
@@ -136,7 +158,8 @@ def _split(
         that there is now, the one that it was.
     """
     corners, num_vertices = mesh.faces.reshape(-1), len(mesh.vertices)
-    first, kind = group_rows(np.column_stack((corners, _directions(mesh), looks)))
+    directions = _directions(mesh.corner_normals, corners)
+    first, kind = group_rows(np.column_stack((corners, directions, looks)))
     vertex = corners[first]
     is_extra = np.ones(len(vertex), dtype=bool)
     is_extra[np.unique(vertex, return_index=True)[1]] = False
@@ -145,13 +168,20 @@ def _split(
     return first, number, number[kind].reshape(-1, 3), source
 
 
-def _directions(mesh: FileMesh) -> NDArray[Any]:
-    """Number the directions that the normals of a vertex's corners have, from 0 each: (F * 3,)."""
-    corners = mesh.faces.reshape(-1)
+def _directions(corner_normals: NDArray[Any] | None, corners: NDArray[Any]) -> NDArray[Any]:
+    """Number the directions that the normals (F, 3, 3) of a vertex's corners have, from 0 each.
+
+    Args:
+        corner_normals: None for none at all.
+        corners: (F * 3,) the vertex, or the place, that each corner is at.
+
+    Returns:
+        (F * 3,).
+    """
     numbers = np.zeros(len(corners), dtype=np.int64)
-    if mesh.corner_normals is None:
+    if corner_normals is None:
         return numbers
-    normals = mesh.corner_normals.reshape(-1, 3)
+    normals = corner_normals.reshape(-1, 3)
     lengths = np.linalg.norm(normals, axis=1, keepdims=True)
     normals = normals / np.where(lengths > 0, lengths, 1)
     left = np.arange(len(corners))

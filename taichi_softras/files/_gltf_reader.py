@@ -150,7 +150,7 @@ class _Scene:
         for primitive, arrays in zip(primitives, attributes):
             corners = read_faces(primitive, arrays, num_vertices)
             material, layout = -1, PLAIN
-            if "material" in primitive:
+            if len(corners) and "material" in primitive:  # points and lines are not drawn
                 material, layout = self._materials.add(primitive["material"])
             uvs = np.full((len(corners), 3, 2), np.nan)
             if f"TEXCOORD_{layout.channel}" in arrays:

@@ -6,6 +6,7 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,27 +49,29 @@ class _Map(NamedTuple):
 
 
 def read_libraries(
-    folder: Path, libraries: list[str], textures: Textures
+    folder: Path, libraries: list[str], used: Collection[str], textures: Textures
 ) -> dict[str, MtlMaterial]:
     """Read the MTL files that an OBJ file names.
 
     Args:
         folder: Where that lies.
         libraries: What its lines name, perhaps several files each.
+        used: Names of materials that faces may have; the images of others are of no interest.
         textures: Reads the images, and is told what is missing.
 
     Returns:
-        The materials by name. Of those with the same name the first counts.
+        The materials used, by name. Of those with the same name the first counts.
     """
     materials: dict[str, MtlMaterial] = {}
     for path in _find(folder, libraries, textures):
         try:
-            found = _read_mtl(path, textures)
+            found = _read_mtl(path)
         except FormatError as error:
             textures.problems.append(f"material file {path.name!r} {error}: drawn without")
             continue
-        for name, material in found.items():
-            materials.setdefault(name, material)
+        for name, values in found.items():
+            if name in used and name not in materials:
+                materials[name] = _material(name, values, path.parent, textures)
     return materials
 
 
@@ -91,7 +94,8 @@ def _find(folder: Path, libraries: list[str], textures: Textures) -> list[Path]:
     return list(dict.fromkeys(paths))
 
 
-def _read_mtl(path: Path, textures: Textures) -> dict[str, MtlMaterial]:
+def _read_mtl(path: Path) -> dict[str, dict[str, str]]:
+    """Read what a file says of its materials, by their names: the rest of each line by its word."""
     said: dict[str, dict[str, str]] = {}
     current: dict[str, str] = {}
     for directive, rest in directives(decoded(path.read_bytes())):
@@ -102,7 +106,7 @@ def _read_mtl(path: Path, textures: Textures) -> dict[str, MtlMaterial]:
     for name in list(said):
         if before_comment(name) not in said:
             said[before_comment(name)] = said[name]
-    return {name: _material(name, values, path.parent, textures) for name, values in said.items()}
+    return said
 
 
 def _material(name: str, said: dict[str, str], folder: Path, textures: Textures) -> MtlMaterial:

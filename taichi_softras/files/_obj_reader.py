@@ -80,7 +80,8 @@ def read_obj(path: Path) -> FileMesh:
     )
     corners = corners[triangles]
     textures = Textures()
-    declared = read_libraries(path.parent, libraries, textures)
+    used = {name for said in set(polygons.materials) for name in (said, before_comment(said))}
+    declared = read_libraries(path.parent, libraries, used, textures)
     numbers = _material_numbers(polygons.materials, declared)[face_polygons]
     face_uvs = _face_uvs(rows["vt"], corners[..., 1], numbers, list(declared.values()))
     materials, face_materials = assign_materials(

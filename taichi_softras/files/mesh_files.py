@@ -16,6 +16,7 @@ from taichi_softras.files._file_mesh import (
     FileMesh,
     complete_materials,
     mean_colors,
+    share_repeated,
     split_creases,
     split_vertices,
 )
@@ -60,8 +61,10 @@ def read_mesh(path: str | PathLike[str], *, textures: bool = False, creases: boo
     Vertices are those of the file, in its order, also those of no face. Corners of an STL file
     at one place are one vertex. A vertex to which an OBJ file gives several normals, as at a
     crease, is split, and what is split off follows the file's vertices; normals less than a
-    degree apart count as one. Light comes from the faces round a vertex, not from the file's
-    normals.
+    degree apart count as one. Of vertices at one place with one normal and colour, which OBJ files
+    may repeat for each face, faces have the first: a surface is as round as its normals say, and
+    one without normals holds together where vertices are shared. Light comes from the faces round
+    a vertex, not from the file's normals.
 
     - Without ``textures``, a vertex between faces of several colours is split too.
     - With ``textures``, the mesh has the texture coordinates, materials and images of the file,
@@ -137,6 +140,7 @@ def read_file(path: Path, suffix: str, *, weld: bool = False, creases: bool = Fa
     except Exception:  # what a reader met that it did not expect is of no use to who reads a mesh
         reason = "it is damaged"
     else:
+        found = share_repeated(found, creases=creases)
         return found if creases else found._replace(corner_normals=None)
     kind = suffix[1:].upper()
     raise ValueError(f"file must be readable as {kind}, got {str(path)!r}: {reason}")

@@ -135,6 +135,52 @@ def test_a_cube_is_as_round_as_its_normals_say(tmp_path, rounding):
     assert sr.read_mesh(tmp_path / "a.obj").num_vertices == 8
 
 
+def scattered_cube(normals, color=lambda side: ""):
+    """A cube each of whose sides has corners of its own."""
+    lines = []
+    for side, corners in SIDES.items():
+        for k in corners:
+            lines.append("v {} {} {}".format(*CUBE[k - 1]) + color(side))
+            if normals is not None:
+                lines.append("vn {} {} {}".format(*normals(side, CUBE[k - 1])))
+        lines.append("f " + " ".join(f"{i}//{i}" if normals else f"{i}" for i in range(-4, 0)))
+    return "\n".join(lines)
+
+
+ROUND = {
+    "normals outwards": ((lambda _, corner: np.array(corner) - 0.5), {}, 8),
+    "normals of the sides": ((lambda side, _: side), {}, 24),
+    "normals of the sides, creases not wanted": ((lambda side, _: side), {"creases": False}, 8),
+    "no normals": (None, {}, 24),
+}
+
+
+@pytest.mark.parametrize("textures", [True, False])
+@pytest.mark.parametrize(("normals", "options", "count"), ROUND.values(), ids=ROUND)
+def test_a_cube_in_pieces_is_as_round_as_its_normals_say(
+    tmp_path, normals, options, count, textures
+):
+    (tmp_path / "a.obj").write_text(scattered_cube(normals))
+    mesh = sr.read_mesh(tmp_path / "a.obj", textures=textures, **options)
+    places = [CUBE[k - 1] for corners in SIDES.values() for k in corners]
+    np.testing.assert_array_equal(mesh.vertices, places)
+    assert len(np.unique(mesh.faces)) == count
+    (tmp_path / "b.obj").write_text(scattered_cube(None))
+    apart = sr.read_mesh(tmp_path / "b.obj")
+    np.testing.assert_array_equal(mesh.vertices[mesh.faces], apart.vertices[apart.faces])
+
+
+def test_pieces_of_several_colors_stay_apart(tmp_path):
+    text = scattered_cube(
+        lambda _, corner: np.array(corner) - 0.5, lambda side: f" {side[0] ** 2} 0 0"
+    )
+    (tmp_path / "a.obj").write_text(text)
+    mesh = sr.read_mesh(tmp_path / "a.obj")
+    assert len(np.unique(mesh.faces)) == 16
+    corners = mesh.colors[mesh.faces]
+    np.testing.assert_array_equal(corners[:, 0], corners[:, 1])
+
+
 def test_normals_that_are_not_there_are_as_good_as_others(read):
     """Of corners with a normal, with none, and with one that is out of range."""
     obj = SQUARE + "vn 0 0 1\nf 1//1 2 3\nf 1 3 4//9\n"
@@ -186,6 +232,11 @@ def test_what_is_missing_is_said(read, obj, mtl, reason):
     assert mesh.num_faces == 2
     assert len(said) == 1
     assert said[0].filename == __file__  # it is whoever read the mesh that is warned
+
+
+def test_the_texture_of_a_material_that_no_face_has_is_not_missed(read):
+    mesh = read(mtl=MTL + "newmtl other\nmap_Kd gone.png\n")  # warnings are errors
+    assert [material.name for material in mesh.materials] == ["m"]
 
 
 def test_bytes_are_no_text(read):
