@@ -2,6 +2,7 @@
 
 from taichi_softras.fitting.framing import frame_mesh as frame_mesh
 from taichi_softras.fitting.framing import surround_mesh as surround_mesh
+from taichi_softras.fitting.large_steps import LargeSteps as LargeSteps
 from taichi_softras.fitting.optimizers import Adam as Adam
 from taichi_softras.fitting.schedules import GeometricDecay as GeometricDecay
 from taichi_softras.fitting.schedules import Schedule as Schedule

@@ -6,10 +6,10 @@ import taichi as ti
 from taichi.lang import impl
 
 from taichi_softras.arrays.checks import check_arrays
-from taichi_softras.arrays.options import check_number, check_positive
+from taichi_softras.arrays.options import check_flag, check_number, check_positive
 from taichi_softras.arrays.runtime import launching
 from taichi_softras.arrays.taichi_bridge import Allocator
-from taichi_softras.fitting.kernels.adam import adam_kernel
+from taichi_softras.fitting.kernels.adam import adam_kernel, uniform_adam_kernel
 
 SHORT_DECAYS = 0.5, 0.95
 """Decays of Adam's means for fits whose gradients change much from step to step."""
@@ -24,6 +24,8 @@ class Adam:
         mean_decay: How much of the gradients' mean is kept at a step: Adam's first beta.
         square_decay: How much of the mean of their squares is kept: its second beta.
         smallest: Added to the root of the mean square: its epsilon.
+        uniform: Whether all numbers of a parameter are scaled alike, by the largest gradient, so
+            that the step has the gradient's direction: for `LargeSteps`.
 
     Raises:
         TypeError: If a parameter is no ndarray, or a setting no number.
@@ -41,6 +43,7 @@ class Adam:
         mean_decay: float = 0.9,
         square_decay: float = 0.999,
         smallest: float = 1e-8,
+        uniform: bool = False,
     ) -> None:
         for i, parameter in enumerate(parameters):
             if not isinstance(parameter, ti.Ndarray):
@@ -58,7 +61,8 @@ class Adam:
         self.learning_rate = check_positive("learning_rate", learning_rate)
         self._parameters = list(parameters)
         self._means = [Allocator(x.dtype)(x.shape) for x in parameters]
-        self._squares = [Allocator(x.dtype)(x.shape) for x in parameters]
+        self._uniform = check_flag("uniform", uniform)
+        self._squares = [Allocator(x.dtype)((2,) if uniform else x.shape) for x in parameters]
         self._smallest = check_positive("smallest", smallest)
         self._steps = 0
 
@@ -79,9 +83,10 @@ class Adam:
         self._steps += 1
         gains = [1 - decay for decay in self._decays]
         weights = [1 - decay**self._steps for decay in self._decays]
+        build = uniform_adam_kernel if self._uniform else adam_kernel
         with launching(self._parameters):
             for values, means, squares in zip(self._parameters, self._means, self._squares):
-                adam_kernel(values.dtype)(
+                build(values.dtype)(
                     values=values,
                     gradients=values.grad,
                     means=means,

@@ -15,6 +15,7 @@ from taichi_softras.losses.mesh_losses import edge_length_loss as edge_length_lo
 from taichi_softras.losses.mesh_losses import flattening_loss as flattening_loss
 from taichi_softras.losses.mesh_losses import laplacian_loss as laplacian_loss
 from taichi_softras.losses.mesh_losses import normal_consistency_loss as normal_consistency_loss
+from taichi_softras.losses.photo_losses import photo_loss as photo_loss
 from taichi_softras.losses.point_losses import chamfer_distance as chamfer_distance
 from taichi_softras.losses.point_losses import mesh_chamfer_distance as mesh_chamfer_distance
 from taichi_softras.losses.point_losses import sample_surface as sample_surface

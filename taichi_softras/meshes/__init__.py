@@ -10,6 +10,7 @@ from taichi_softras.meshes.primitives import cube as cube
 from taichi_softras.meshes.primitives import icosphere as icosphere
 from taichi_softras.meshes.primitives import plane as plane
 from taichi_softras.meshes.primitives import torus as torus
+from taichi_softras.meshes.remeshing import remesh as remesh
 from taichi_softras.meshes.stack import MeshStack as MeshStack
 from taichi_softras.meshes.stack import stack_meshes as stack_meshes
 from taichi_softras.meshes.subdivision import Subdivision as Subdivision

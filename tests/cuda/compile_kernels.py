@@ -235,6 +235,11 @@ def loss_calls(dtype) -> Calls:
         several = array(dtype, 1, 2, 4, 4)
         sr.add_to_loss(loss, sr.silhouette_loss(several, array(dtype, 1, 2, 4, 4)))
 
+    def compare_photos(loss: ti.Ndarray) -> None:
+        planes = [array(dtype, 1, 4, 4, grad=False) for _ in range(3)]
+        image, photo = array(dtype, 1, 4, 4, 4), array(dtype, 1, 4, 4, 3, grad=False)
+        sr.add_to_loss(loss, sr.photo_loss(image, photo, *planes, array(dtype, 1, grad=False)))
+
     def regularise(loss: ti.Ndarray) -> None:
         vertices = array(dtype, 1, NUM_VERTICES, 3)
         topology = sr.mesh_topology(TETRAHEDRON, vertices)
@@ -257,9 +262,12 @@ def loss_calls(dtype) -> Calls:
         sr.mesh_subdivision(TETRAHEDRON, vertices).matrix @ vertices
 
     yield "image losses", compare
+    yield "photographs", compare_photos
     yield "mesh losses", regularise
     yield "distances of points", measure_points
     yield "subdivision", subdivide
+    steps = sr.LargeSteps(TETRAHEDRON, NUM_VERTICES)
+    yield "large steps", lambda _: steps.decode(array(dtype, 1, NUM_VERTICES, 3))
 
 
 def inspection_calls(dtype) -> Calls:
@@ -272,7 +280,9 @@ def inspection_calls(dtype) -> Calls:
 
 def optimizer_calls(dtype) -> Calls:
     """Step."""
-    yield "optimiser", lambda _: sr.Adam([array(dtype, 1, NUM_VERTICES, 3)]).step()
+    for uniform in (False, True):
+        step = sr.Adam([array(dtype, 1, NUM_VERTICES, 3)], uniform=uniform).step
+        yield f"optimiser, uniform {uniform}", lambda _, step=step: step()
 
 
 def voxel_calls(dtype) -> Calls:

@@ -83,3 +83,18 @@ def test_parameters_are_checked():
         sr.Adam([good, sr.from_numpy(np.ones(3))])
     with pytest.raises(TypeError, match=r"parameters\[0\] must be float32 or float64, got int32"):
         sr.Adam([ti.ndarray(ti.i32, 3)])
+
+
+def test_uniform_scales_all_numbers_by_the_largest_gradient(rng):
+    start = torch.randn(2, 5, 3, generator=rng, dtype=torch.float64)
+    array = scenes.to_taichi(start, needs_grad=True)
+    optimizer = sr.Adam([array], 0.1, mean_decay=0.8, square_decay=0.9, uniform=True)
+    values, mean, square = start.clone(), torch.zeros_like(start), 0.0
+    for step in range(1, 11):
+        gradient = scenes.random_like(start, rng)
+        array.grad.from_numpy(gradient.numpy())
+        optimizer.step()
+        mean = 0.8 * mean + 0.2 * gradient
+        square = 0.9 * square + 0.1 * gradient.square().max()
+        values -= 0.1 * mean / (1 - 0.8**step) / ((square / (1 - 0.9**step)).sqrt() + 1e-8)
+        np.testing.assert_allclose(array.to_numpy(), values.numpy(), rtol=1e-11)
