@@ -1,15 +1,242 @@
-"""Kernels, and what they declare of their arguments."""
+"""Kernels: what they declare of their arguments, and how they are launched.
 
+At each launch Taichi's front end looks at every argument anew, for some 20 microseconds each. So
+what it compiled is kept here for each signature, the types and dimensions of a call's arrays, and
+is launched by private calls of Taichi 1.7 that take the arrays' addresses. The first launch of a
+signature is Taichi's own: it compiles, and refuses in its words what doesn't fit the kernel. Its
+own are also launches that a tape is to record, and all launches where a private call is missing.
+"""
+
+import inspect
+import sys
+import weakref
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import taichi as ti
+from taichi.lang import exception, impl, kernel_impl
+from taichi.types import ndarray_type
+
+from taichi_softras.arrays.runtime import LAUNCH_LOCK
 
 Sharer = Literal["item", "row"]
 """What shares an entry of an argument: the items, or all rows, such as vertices, of all items."""
 
+_INTEGERS = (int, np.integer)
+_FLOATS = (float, np.floating, *_INTEGERS)
 
-class Kernel:
+_SETTERS = {
+    ti.f32: ("set_arg_float", _FLOATS),
+    ti.f64: ("set_arg_float", _FLOATS),
+    ti.i32: ("set_arg_int", _INTEGERS),
+    ti.i64: ("set_arg_int", _INTEGERS),
+}
+"""By type of a number how a launch is given it, and what it must be."""
+
+_PRIVATE_CALLS: dict[Any, tuple[str, ...]] = {
+    kernel_impl.Kernel: ("ensure_compiled", "construct_kernel_ret"),
+    getattr(ti._lib.core, "Program", None): (
+        "compile_kernel",
+        "config",
+        "get_device_caps",
+        "launch_kernel",
+        "synchronize",
+    ),
+    getattr(ti._lib.core, "Kernel", None): ("make_launch_context",),
+    getattr(ti._lib.core, "KernelLaunchContext", None): (
+        "set_arg_external_array_with_shape",
+        "set_arg_ndarray",
+        "set_arg_ndarray_with_grad",
+        "set_arg_float",
+        "set_arg_int",
+    ),
+}
+"""Methods that a launch needs, by Taichi's classes."""
+
+_PRIVATE_FIELDS = ("runtime", "compiled_kernels", "return_type", "has_print")
+"""What a launch looks at in Taichi's object of a kernel, beside that."""
+
+_num_launches = 0
+
+
+def num_launches() -> int:
+    """Tell how many kernels of the package this process has launched so far."""
+    return _num_launches
+
+
+class _Arguments(NamedTuple):
+    """What a kernel takes, by position.
+
+    Attributes:
+        names: Of all arguments.
+        arrays: The arrays, and how many of their last dimensions are those of an element.
+        numbers: The numbers, how a launch is given one, and what it must be.
+    """
+
+    names: tuple[str, ...]
+    arrays: tuple[tuple[int, int], ...]
+    numbers: tuple[tuple[int, str, tuple[type, ...]], ...]
+
+
+class _Compiled:
+    """What is kept of a signature: the compiled kernel, and where its arguments are put.
+
+    Attributes:
+        kernel: The compiled kernel.
+        make_context: Makes Taichi's object that holds the arguments of a launch.
+        context: Such an object, for all launches of a CPU one after another: what is as it was at
+            the last one is not put there again. None on a GPU, where a launch leaves its marks.
+        places: Address, sizes and address of the gradient of each tensor that it holds.
+        numbers: The numbers that it holds.
+    """
+
+    __slots__ = ("context", "kernel", "make_context", "numbers", "places")
+
+    def __init__(
+        self, kernel: Any, make_context: Callable[[], Any], arguments: _Arguments, *, on_cpu: bool
+    ) -> None:
+        self.kernel, self.make_context = kernel, make_context
+        self.context = make_context() if on_cpu else None
+        self.places: list[Any] = [None] * len(arguments.arrays)
+        self.numbers: list[Any] = [None] * len(arguments.numbers)
+
+
+class _Launcher:
+    """Launches a kernel, or its gradient.
+
+    Attributes:
+        plain: Taichi's own way to do so.
+        _taichi: Taichi's object of it, which is private; None if it is launched plainly.
+        _kept: What was compiled, by signature, for the program that runs: all that Taichi compiled
+            goes with ``ti.reset`` and a new ``ti.init``.
+    """
+
+    def __init__(
+        self, plain: Callable[..., Any], taichi: Any, arguments: _Arguments | None
+    ) -> None:
+        self.plain = plain
+        self._taichi: Any = taichi if arguments is not None else None
+        self._arguments = _Arguments((), (), ()) if arguments is None else arguments
+        self._kept: dict[Any, _Compiled] = {}
+        self._program: Callable[[], Any] = lambda: None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Launch."""
+        global _num_launches
+        with LAUNCH_LOCK:
+            _num_launches += 1
+            ordered = self._order(args, kwargs)
+            program = self._find_program()
+            signature = None
+            if ordered is not None and program is not None:
+                signature = self._sign(ordered)
+            if ordered is None or signature is None:
+                return self.plain(*args, **kwargs)
+            compiled = self._kept.get(signature)
+            if compiled is not None:
+                return self._launch(compiled, program, ordered)
+            result = self.plain(*ordered)
+            self._keep(signature, program, ordered)
+            return result
+
+    def _order(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
+        """Put arguments in their order; None if they are not those that there are."""
+        names = self._arguments.names
+        if len(args) + len(kwargs) != len(names):
+            return None
+        try:
+            return (*args, *[kwargs[name] for name in names[len(args) :]]) if kwargs else args
+        except KeyError:
+            return None
+
+    def _find_program(self) -> Any:
+        """Find the Taichi that runs; None if a launch is to be its own."""
+        if self._taichi is None:
+            return None
+        runtime = self._taichi.runtime
+        if (runtime.target_tape or runtime.fwd_mode_manager) and not runtime.grad_replaced:
+            return None
+        program = runtime.prog
+        if program is not None and self._program() is not program:
+            self._kept.clear()
+            self._program = weakref.ref(program)
+        return program
+
+    def _sign(self, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        """Make the signature of a call; None if it must be Taichi's own."""
+        torch = sys.modules.get("torch")
+        tensor = () if torch is None else torch.Tensor
+        signature: list[Any] = []
+        for i, element_dims in self._arguments.arrays:
+            x = args[i]
+            if isinstance(x, ti.Ndarray):
+                signature.append((x.element_type, len(x.shape), x.grad is not None))
+            elif isinstance(x, tensor) and x.is_contiguous():
+                shape = x.shape
+                needs_grad = x.requires_grad
+                if needs_grad and (x.grad is None or not x.grad.is_contiguous()):
+                    return None  # Taichi makes one
+                element = shape[-element_dims:] if element_dims else ()
+                signature.append((x.dtype, len(shape), needs_grad, x.is_cpu, element))
+            else:
+                return None
+        for i, _, types in self._arguments.numbers:
+            if not isinstance(args[i], types):
+                return None
+        return tuple(signature)
+
+    def _keep(self, signature: tuple[Any, ...], program: Any, args: tuple[Any, ...]) -> None:
+        """Keep what Taichi compiled for these arguments, unless they are not where it runs."""
+        kernel = self._taichi
+        on_cpu = impl.current_cfg().arch in (ti.x64, ti.arm64)
+        arrays = [args[i] for i, _ in self._arguments.arrays]
+        if kernel.has_print or any(
+            not isinstance(x, ti.Ndarray) and x.is_cpu != on_cpu for x in arrays
+        ):
+            return
+        made = kernel.compiled_kernels[kernel.ensure_compiled(*args)]
+        compiled = program.compile_kernel(program.config(), program.get_device_caps(), made)
+        self._kept[signature] = _Compiled(
+            compiled, made.make_launch_context, self._arguments, on_cpu=on_cpu
+        )
+
+    def _launch(self, compiled: _Compiled, program: Any, args: tuple[Any, ...]) -> Any:
+        """Launch what was kept."""
+        context, places, numbers = compiled.context, compiled.places, compiled.numbers
+        is_fresh = context is None
+        if context is None:
+            context = compiled.make_context()
+        for k, (i, element_dims) in enumerate(self._arguments.arrays):
+            x = args[i]
+            if isinstance(x, ti.Ndarray):
+                if x.grad is None:
+                    context.set_arg_ndarray((i,), x.arr)
+                else:
+                    context.set_arg_ndarray_with_grad((i,), x.arr, x.grad.arr)
+                continue
+            place = x.data_ptr(), x.shape, x.grad.data_ptr() if x.requires_grad else 0
+            if is_fresh or place != places[k]:
+                address, shape, grad = places[k] = place
+                sizes = shape[:-element_dims] if element_dims else shape
+                context.set_arg_external_array_with_shape((i,), address, x.nbytes, sizes, grad)
+        for k, (i, setter, _) in enumerate(self._arguments.numbers):
+            number = args[i]
+            if is_fresh or not number or number != numbers[k]:  # 0 may have another sign
+                getattr(context, setter)((i,), number)
+                numbers[k] = number
+        try:
+            program.launch_kernel(compiled.kernel, context)
+        except Exception as error:
+            raise exception.handle_exception_from_cpp(error) from None
+        if self._taichi.return_type is None:
+            return None
+        program.synchronize()
+        (return_type,) = self._taichi.return_type
+        return self._taichi.construct_kernel_ret(context, return_type, (0,))
+
+
+class Kernel(_Launcher):
     """A Taichi kernel of this package, with its gradient.
 
     Attributes:
@@ -18,17 +245,15 @@ class Kernel:
     """
 
     def __init__(self, function: Callable[..., Any], shared: dict[str, Sharer]) -> None:
-        self._taichi = ti.kernel(function)
-        self.grad: Callable[..., Any] = self._taichi.grad
-        self.__name__, self.__doc__ = function.__name__, function.__doc__
-        names = [argument.name for argument in self._taichi._primal.arguments]
+        names = tuple(inspect.signature(function).parameters)
         for name in shared.keys() - set(names):
             raise TypeError(f"{function.__name__} has no argument {name!r}")
+        taichi = ti.kernel(function)
+        arguments = _read_arguments(function) if _has_private_calls(taichi) else None
+        super().__init__(taichi, getattr(taichi, "_primal", None), arguments)
+        self.grad = _Launcher(taichi.grad, getattr(taichi, "_adjoint", None), arguments)
         self.sharers = tuple(shared.get(name) for name in names)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Launch."""
-        return self._taichi(*args, **kwargs)
+        self.__name__, self.__doc__ = function.__name__, function.__doc__
 
 
 def kernel(function: Callable[..., Any] | None = None, **shared: Sharer) -> Any:
@@ -44,3 +269,28 @@ def kernel(function: Callable[..., Any] | None = None, **shared: Sharer) -> Any:
     if function is None:
         return lambda function: Kernel(function, shared)
     return Kernel(function, shared)
+
+
+def _has_private_calls(taichi: Any) -> bool:
+    """Tell whether this Taichi has all that a launch of a kernel needs."""
+    inner = getattr(taichi, "_primal", None)
+    return (
+        all(hasattr(owner, name) for owner, names in _PRIVATE_CALLS.items() for name in names)
+        and all(hasattr(inner, name) for name in _PRIVATE_FIELDS)
+        and hasattr(taichi, "_adjoint")
+    )
+
+
+def _read_arguments(function: Callable[..., Any]) -> _Arguments | None:
+    """Read what a kernel takes; None if that is not arrays and numbers alone."""
+    parameters = inspect.signature(function).parameters
+    arrays, numbers = [], []
+    for i, parameter in enumerate(parameters.values()):
+        kind = parameter.annotation
+        if isinstance(kind, ndarray_type.NdarrayType):
+            arrays.append((i, getattr(kind.dtype, "ndim", 0)))
+        elif kind in _SETTERS:
+            numbers.append((i, *_SETTERS[kind]))
+        else:
+            return None
+    return _Arguments(tuple(parameters), tuple(arrays), tuple(numbers))

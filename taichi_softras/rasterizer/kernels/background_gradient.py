@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import item_of
+from taichi_softras.arrays.launcher import kernel
 from taichi_softras.rasterizer.kernels.colors import background_at
 from taichi_softras.rasterizer.kernels.softmax import (
     NO_FACE,
@@ -59,7 +60,7 @@ def background_kernels(variant: Variant) -> SimpleNamespace:
             weight = depth_weight(depth, nearest_depth[b, row, col], rate)
             return weight / weight_sum[b, row, col]
 
-    @ti.kernel
+    @kernel
     def sum_rows(
         background: array4,  # (B or 1, h, w, C), in
         gamma: array1,  # (B or 1,), in
@@ -100,7 +101,7 @@ def background_kernels(variant: Variant) -> SimpleNamespace:
             for c in ti.static(range(channels)):
                 sums[b, row, SOFTNESS_COLUMNS + c] = by_color[c]
 
-    @ti.kernel
+    @kernel
     def add_to_background(
         gamma: array1,  # (B or 1,), in
         eps: array1,  # (B or 1,), in
@@ -142,7 +143,7 @@ def background_kernels(variant: Variant) -> SimpleNamespace:
             for c in ti.static(range(channels)):
                 grad[i, y, x, first_channel + c] += by_color[c]
 
-    @ti.kernel
+    @kernel
     def add_to_eps(
         sums: array3,  # (B, H, SOFTNESS_COLUMNS + channels), in
         grad: array1,  # (B or 1,), accumulated
@@ -155,7 +156,7 @@ def background_kernels(variant: Variant) -> SimpleNamespace:
                     total += sums[b, row, EPS_COLUMN]
             grad[i] += total
 
-    @ti.kernel
+    @kernel
     def add_to_gamma(
         gamma: array1,  # (B or 1,), in
         sums: array3,  # (B, H, SOFTNESS_COLUMNS + channels), in

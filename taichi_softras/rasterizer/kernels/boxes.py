@@ -5,6 +5,7 @@ import functools
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import is_finite, item_of
+from taichi_softras.arrays.launcher import kernel
 from taichi_softras.cameras.kernels.projection import SMALLEST_DEPTH
 from taichi_softras.rasterizer.kernels.face_record import (
     SHOWN,
@@ -67,7 +68,7 @@ def box_kernel(variant: Variant):
     array4 = ti.types.ndarray(dtype=dtype, ndim=4)
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
 
-    @ti.kernel
+    @kernel
     def find_boxes(
         face_vertices: array4,  # (B, F, 3, 3) NDC x y, depth, in
         colors: array4,  # (B or 1, F, 3, C), in

@@ -15,6 +15,7 @@ from typing import Any
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import greater, inverse, item_of
+from taichi_softras.arrays.launcher import kernel
 from taichi_softras.rasterizer.kernels.adjoints import (
     interpolation_adjoint,
     through_barycentric,
@@ -322,7 +323,7 @@ def chunk_sum_kernel(variant: Variant) -> Any:
             row[GEOMETRY_COLUMNS + columns * k + c] = sums.by_numbers[k, c]
         return row
 
-    @ti.kernel
+    @kernel
     def sum_chunks(
         records: ti.types.ndarray(dtype=record_type(dtype), ndim=2, needs_grad=False),  # (B, F), in
         colors: array4,  # (B or 1, F, 3, C), or texels: see `textures`, in

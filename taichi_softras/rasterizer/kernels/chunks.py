@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import taichi as ti
 
+from taichi_softras.arrays.launcher import kernel
 from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
 
 CHUNK_PIXELS = 1024
@@ -56,7 +57,7 @@ def chunk_kernels() -> SimpleNamespace:
     """Build the kernels that cut faces into chunks."""
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
 
-    @ti.kernel
+    @kernel
     def count_chunks(
         boxes: ti.types.ndarray(dtype=BOX_TYPE, ndim=2),  # (B or 1, F), in
         counts: integers,  # (B * F,), out
@@ -65,7 +66,7 @@ def chunk_kernels() -> SimpleNamespace:
         for b, f in ti.ndrange(boxes.shape[0], boxes.shape[1]):
             counts[b * boxes.shape[1] + f] = num_chunks(boxes, b, f)
 
-    @ti.kernel
+    @kernel
     def list_chunks(
         starts: integers,  # (B * F + 1,), in
         chunk_faces: integers,  # (starts[-1],) index of the face among all, out

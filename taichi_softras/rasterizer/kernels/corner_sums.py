@@ -6,6 +6,7 @@ from typing import Any
 
 import taichi as ti
 
+from taichi_softras.arrays.launcher import kernel
 from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
 from taichi_softras.rasterizer.kernels.variant import Variant
 
@@ -34,7 +35,7 @@ def sum_kernels(dtype, columns: int) -> SimpleNamespace:
     array4 = ti.types.ndarray(dtype=dtype, ndim=4, needs_grad=False)
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
 
-    @ti.kernel
+    @kernel
     def add_to_vertices(
         starts: integers,  # (B * F + 1,), in
         sums: sums_array,  # (starts[-1],), in
@@ -51,7 +52,7 @@ def sum_kernels(dtype, columns: int) -> SimpleNamespace:
             for k, c in ti.static(ti.ndrange(3, 3)):
                 grad_face_vertices[b, f, k, c] += total[3 * k + c]
 
-    @ti.kernel
+    @kernel
     def add_to_corners(
         starts: integers,  # (B * F + 1,), in
         sums: sums_array,  # (starts[-1],), in
@@ -73,7 +74,7 @@ def sum_kernels(dtype, columns: int) -> SimpleNamespace:
             for k, c in ti.static(ti.ndrange(3, columns)):
                 grad[b_grad, f, k, first + c] += total[columns * k + c]
 
-    @ti.kernel
+    @kernel
     def add_to_softness(
         starts: integers,  # (B * F + 1,), in
         column: ti.i32,  # `SIGMA_COLUMN` or `GAMMA_COLUMN`

@@ -14,6 +14,7 @@ from typing import Any
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import greater, inverse, item_of
+from taichi_softras.arrays.launcher import kernel
 from taichi_softras.rasterizer.kernels.blocks import block_at, exp, num_blocks
 from taichi_softras.rasterizer.kernels.colors import background_at, color_func
 from taichi_softras.rasterizer.kernels.face_record import SHOWN, load_face, record_type
@@ -157,7 +158,7 @@ def drawing_kernel(variant: Variant) -> Any:
                     pixels.color[ti.i32(c), lane] * shrink + weight * values[c]
                 )
 
-    @ti.kernel
+    @kernel
     def forward(
         records: ti.types.ndarray(dtype=record_type(dtype), ndim=2),  # (B or 1, F), in
         colors: array4,  # (B or 1, F, 3, C), or texels: see `textures`, in

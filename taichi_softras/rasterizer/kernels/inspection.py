@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse, item_of
+from taichi_softras.arrays.launcher import kernel
 from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
 from taichi_softras.rasterizer.kernels.face_record import SHOWN, load_face, record_type
 from taichi_softras.rasterizer.kernels.fragment import fragment_funcs
@@ -65,7 +66,7 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
         weights = fragment.weights_of(view.place, face.depth_terms, view.depth)
         return cover, visible, view.depth, weights
 
-    @ti.kernel
+    @kernel
     def summarize(
         records: records_type,  # (B, F), as `find_boxes` made them, in
         sigma: array1,  # (B or 1,), in
@@ -134,7 +135,7 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
             front_weights[b, row, col] = front_weight
             background_weights[b, row, col] = background_weight
 
-    @ti.kernel
+    @kernel
     def list_fragments(
         records: records_type,  # (B, F), as `find_boxes` made them, in
         boxes: boxes_type,  # (B, F), in

@@ -6,6 +6,7 @@ from typing import Any
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse
+from taichi_softras.arrays.launcher import kernel
 from taichi_softras.rasterizer.kernels.blocks import block_at, num_blocks
 from taichi_softras.rasterizer.kernels.colors import alpha_at
 from taichi_softras.rasterizer.kernels.variant import Variant
@@ -47,7 +48,7 @@ def pixel_kernel(variant: Variant) -> Any:
     image_type = ti.types.ndarray(dtype=dtype, ndim=4 if channels else 3, needs_grad=False)
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
 
-    @ti.kernel
+    @kernel
     def weigh_pixels(
         num_faces: integers,  # (B,) faces of each item, in
         tile_size: ti.i32,

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import item_of
+from taichi_softras.arrays.launcher import kernel
 from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
 from taichi_softras.rasterizer.kernels.colors import alpha_at, background_at, color_func
 from taichi_softras.rasterizer.kernels.face_record import SHOWN, describe_face
@@ -47,7 +48,7 @@ def surrogate_kernels(variant: Variant) -> SimpleNamespace:
     integers2 = ti.types.ndarray(dtype=ti.i32, ndim=2)
     integers3 = ti.types.ndarray(dtype=ti.i32, ndim=3)
 
-    @ti.kernel
+    @kernel
     def surrogate(
         face_vertices: array4,  # (B or 1, F, 3, 3) NDC x y, depth, in
         colors: array4,  # (B or 1, F, 3, C), or texels: see `textures`, in
@@ -145,7 +146,7 @@ def surrogate_kernels(variant: Variant) -> SimpleNamespace:
                                         )
                                     result[0] += gain * weight / weight_sum[b, row, col]
 
-    @ti.kernel
+    @kernel
     def background_surrogate(
         background: array4,  # (B or 1, h, w, C), in
         gamma: array1,  # (B or 1,), in

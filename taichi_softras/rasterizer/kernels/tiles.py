@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.arrays.kernels.sort import sort_stretch
+from taichi_softras.arrays.launcher import kernel
 from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
 
 
@@ -65,7 +66,7 @@ def reaches_block(entry, row, col, rows: ti.template(), cols: ti.template()):
 def tile_kernels() -> SimpleNamespace:
     """Build the kernels that turn boxes into lists of faces, one list a tile."""
 
-    @ti.kernel
+    @kernel
     def count(
         boxes: ti.types.ndarray(dtype=BOX_TYPE, ndim=2),  # (B, F), in
         tile_size: ti.i32,
@@ -80,7 +81,7 @@ def tile_kernels() -> SimpleNamespace:
                 for col in range(first[1], last[1] + 1):
                     counts[(boxes[b, f][4] * tile_rows + row) * tile_cols + col] += 1
 
-    @ti.kernel
+    @kernel
     def fill(
         boxes: ti.types.ndarray(dtype=BOX_TYPE, ndim=2),  # (B, F), in
         tile_size: ti.i32,
@@ -101,7 +102,7 @@ def tile_kernels() -> SimpleNamespace:
                         boxes, b, f, row * tile_size, col * tile_size, tile_size
                     )
 
-    @ti.kernel
+    @kernel
     def sort(
         starts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (tiles + 1,), in
         entries: ti.types.ndarray(dtype=ti.i64, ndim=1),  # (starts[-1],), in and out
