@@ -5,6 +5,8 @@
 come from a program that has imported it.
 """
 
+import contextlib
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -19,6 +21,8 @@ from taichi_softras.arrays.runtime import check_alive, ensure_running, on_gpu
 FLOATS = (ti.f32, ti.f64)
 
 T = TypeVar("T")
+
+_NOTHING: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
 
 
 def is_tensor(value: object) -> bool:
@@ -98,6 +102,9 @@ def start_for(inputs: Sequence[Array]) -> bool:
     """
     tensors = [is_tensor(x) for x in inputs]
     if all(tensors):
+        if all(x.is_cpu for x in inputs):
+            ensure_running("cpu")
+            return True
         devices = {device_of(x) for x in inputs}
         if len(devices) > 1:
             raise ValueError(f"tensors must be on one device, got {sorted(map(str, devices))}")
@@ -144,6 +151,14 @@ def array_like(value: Any, like: Array, *, dtype: Any = None) -> Array:
     return taichi_bridge.from_numpy(numbers)
 
 
+def lasting(like: Array) -> contextlib.AbstractContextManager[Any]:
+    """Have arrays made that are to outlast a call, as ``like`` is of: in no inference mode.
+
+    A tensor made in PyTorch's inference mode can never be saved for a backward pass.
+    """
+    return sys.modules["torch"].inference_mode(False) if is_tensor(like) else _NOTHING
+
+
 def convert_tensor(tensor: Array, dtype: Any, *, add_dimension: bool = False) -> Array:
     """Give a tensor another floating-point type, and a first dimension of 1, in PyTorch's graph."""
     return _torch_bridge().convert(tensor, dtype, add_dimension=add_dimension)
@@ -166,6 +181,7 @@ def to_numpy(array: Array) -> np.ndarray:
     return taichi_bridge.to_numpy(array)
 
 
+@functools.cache
 def _torch_bridge() -> Any:
     # Only ever reached with a tensor at hand, so that PyTorch is imported already.
     from taichi_softras.arrays import torch_bridge

@@ -61,6 +61,11 @@ def is_running() -> bool:
     return impl.get_runtime().prog is not None
 
 
+def running_program() -> Any:
+    """Taichi's object of what runs, another one after each start; None if nothing does."""
+    return impl.get_runtime().prog
+
+
 def running_arch() -> str:
     """Name the backend that runs: ``"x64"``, ``"arm64"``, ``"cuda"`` or one we refuse."""
     return str(impl.current_cfg().arch).rpartition(".")[2]

@@ -15,5 +15,11 @@ def prefix_sum(counts: Array, allocate: Allocate) -> tuple[Array, int]:
         The sums before each count, and that of all, (N + 1,); and that of all as a number, which
         may be more than the array's 32 bits hold.
     """
+    chunk_sums, starts = scan_arrays(counts, allocate)
+    return starts, exclusive_scan(counts, chunk_sums, starts)
+
+
+def scan_arrays(counts: Array, allocate: Allocate) -> tuple[Array, Array]:
+    """Make the arrays that `kernels.scan.scan` needs for counts (N,): scratch, and the sums."""
     starts = allocate((counts.shape[0] + 1,), ti.i32, clear=False)
-    return starts, exclusive_scan(counts, allocate((NUM_CHUNKS,), ti.i64, clear=False), starts)
+    return allocate((NUM_CHUNKS,), ti.i64, clear=False), starts

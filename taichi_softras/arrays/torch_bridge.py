@@ -135,7 +135,7 @@ def _differentiate(
     num_inputs, num_outputs = ctx.sizes
     tensors = ctx.saved_tensors
     inputs = [
-        _leaf(x, torch.zeros_like(x, memory_format=torch.contiguous_format) if needed else None)
+        _leaf(x, _zeros_like(x) if needed else None)
         for x, needed in zip(tensors[:num_inputs], ctx.needs_input_grad[1:])
     ]
     outputs = [
@@ -148,6 +148,12 @@ def _differentiate(
     with _launching(device):
         ctx.operator.backward(inputs, outputs, saved, Allocator.beside(inputs[0]))
     return tuple(x.grad for x in inputs)
+
+
+def _zeros_like(tensor: torch.Tensor) -> torch.Tensor:
+    zeros = torch.empty_like(tensor, memory_format=torch.contiguous_format)
+    _fill(zeros, 0)
+    return zeros
 
 
 def _leaf(tensor: torch.Tensor, grad: torch.Tensor | None) -> torch.Tensor:
@@ -175,34 +181,50 @@ class Allocator:
         self, shape: Shape, dtype: Any = None, *, grad: float | None = None, clear: bool = True
     ) -> torch.Tensor:
         """See `arrays.operator.Allocate`."""
-        # The memory belongs to the current stream, but is cleared on the one that the kernels run
-        # on: they, and whoever is next given memory that has been freed, then come in order.
         if isinstance(dtype, VectorType):
             shape, dtype = (*shape, dtype.n), dtype.dtype
         torch_dtype = _TORCH_DTYPE[self.dtype if dtype is None else dtype]
         tensor = torch.empty(shape, dtype=torch_dtype, device=self.device)
+        if clear:
+            _fill(tensor, 0)
         if grad is not None:
-            tensor.requires_grad_()
-            tensor.grad = torch.empty_like(tensor)
-        with _on_default_stream(self.device), torch.no_grad():
-            if clear:
-                tensor.zero_()
-            if grad is not None and tensor.grad is not None:
-                tensor.grad.fill_(grad)
+            gradient = torch.empty_like(tensor)
+            _fill(gradient, grad)
+            tensor.requires_grad_().grad = gradient
         return tensor
 
 
+def _fill(tensor: torch.Tensor, number: float) -> None:
+    """Set all numbers of a new tensor.
+
+    On the CPU by NumPy, in this thread: the threads that PyTorch would wake go on to wait busily,
+    and get in the way of Taichi's. On a GPU the memory belongs to the current stream, but is filled
+    on the one that the kernels run on: they, and whoever is next given memory that has been freed,
+    then come in order.
+    """
+    if tensor.is_cpu:
+        tensor.numpy().fill(number)
+    else:
+        with _on_default_stream(tensor.device), torch.no_grad():
+            tensor.fill_(number)
+
+
+def _launching(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """Hold the launch lock; for a GPU see `_launching_in_order`."""
+    return LAUNCH_LOCK if device.type == "cpu" else _launching_in_order(device)
+
+
 @contextlib.contextmanager
-def _launching(device: torch.device) -> Iterator[None]:
+def _launching_in_order(device: torch.device) -> Iterator[None]:
     """Hold the launch lock, and keep Taichi's kernels in order with PyTorch's.
 
     Taichi launches on CUDA's default stream. On PyTorch's default stream, which is the same one,
     order comes of itself; a side stream is waited for before, and Taichi's kernels after.
     """
-    stream = torch.cuda.current_stream(device) if device.type == "cuda" else None
-    on_side_stream = stream is not None and stream != torch.cuda.default_stream(device)
+    stream = torch.cuda.current_stream(device)
+    on_side_stream = stream != torch.cuda.default_stream(device)
     with LAUNCH_LOCK:
-        if stream is not None and on_side_stream:
+        if on_side_stream:
             stream.synchronize()
         try:
             yield
@@ -213,6 +235,4 @@ def _launching(device: torch.device) -> Iterator[None]:
 
 def _on_default_stream(device: torch.device) -> contextlib.AbstractContextManager[None]:
     """Have PyTorch run what follows on the stream that Taichi uses."""
-    if device.type != "cuda":
-        return contextlib.nullcontext()
     return torch.cuda.stream(torch.cuda.default_stream(device))

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from taichi_softras.arrays.bridge import array_like, is_array
+from taichi_softras.arrays.bridge import array_like, is_array, is_tensor
 from taichi_softras.arrays.calls import apply_kernel
 from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.conversion import as_items
+from taichi_softras.arrays.kept import kept_with
 from taichi_softras.arrays.kernels.items import finite_items_kernel, keep_kernel
 from taichi_softras.arrays.launcher import Kernel
 from taichi_softras.arrays.operator import Array, count_items
@@ -29,7 +30,7 @@ def keep_number(
     """Turn an attribute that is one number a camera, if plain, into NumPy's, checked by a rule."""
     value = getattr(options, name)
     if not is_array(value):
-        numbers = np.atleast_1d(np.asarray(value, dtype=float))
+        numbers = np.atleast_1d(frozen(value))
         if numbers.ndim != 1 or not keeps(numbers).all():
             raise ValueError(f"{name} must be {rule}, got {value!r}")
         object.__setattr__(options, name, numbers)
@@ -37,7 +38,7 @@ def keep_number(
 
 def as_numbers(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Turn plain numbers into (B, *shape); vectors may be columns, as OpenCV's are."""
-    numbers = np.asarray(value, dtype=float)
+    numbers = frozen(value)
     if len(shape) == 1 and numbers.shape[-2:] == (*shape, 1):
         numbers = numbers[..., 0]
     if numbers.ndim == len(shape):
@@ -56,6 +57,13 @@ def as_numbers(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     return numbers
 
 
+def frozen(value: Any) -> np.ndarray:
+    """Copy numbers into an array that nobody can write to: matrices are made of it once."""
+    numbers = np.array(value, dtype=float)
+    numbers.flags.writeable = False
+    return numbers
+
+
 def attribute_arrays(options: object, like: Array, **shapes: tuple[int, ...]) -> list[Array]:
     """Take attributes as arrays (B or 1, *shape) of the framework and type of another.
 
@@ -68,6 +76,33 @@ def attribute_arrays(options: object, like: Array, **shapes: tuple[int, ...]) ->
     texts = {name: f"({', '.join(['B or 1', *map(str, shapes[name])])})" for name in shapes}
     check_arrays(like, **{name: (arrays[name], texts[name]) for name in shapes})
     return list(arrays.values())
+
+
+def attribute_matrices(
+    options: object,
+    like: Array,
+    build: Callable[[Any], Kernel],
+    *constants: float,
+    **shapes: tuple[int, ...],
+) -> Array:
+    """Make matrices of attributes by `make_matrices`; once, of plain numbers and for tensors."""
+
+    def make() -> Array:
+        return make_matrices(build, attribute_arrays(options, like, **shapes), *constants)
+
+    return keep_made(options, like, constants, make, *shapes)
+
+
+def keep_made(
+    options: object, like: Array, key: tuple[float, ...], make: Callable[[], Array], *names: str
+) -> Array:
+    """Keep a tensor that is made of attributes, by their names, if these are plain numbers.
+
+    Ndarrays are made anew: nobody could tell whether one was written to.
+    """
+    if not is_tensor(like) or any(is_array(getattr(options, name)) for name in names):
+        return make()
+    return kept_with(options).get((names, key), like, make)
 
 
 def make_matrices(

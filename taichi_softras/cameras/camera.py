@@ -5,7 +5,12 @@ from typing import Any, Protocol
 
 from taichi_softras.arrays.bridge import is_array
 from taichi_softras.arrays.operator import Array
-from taichi_softras.cameras._attributes import attribute_arrays, keep_finite, keep_numbers
+from taichi_softras.cameras._attributes import (
+    attribute_arrays,
+    keep_finite,
+    keep_made,
+    keep_numbers,
+)
 from taichi_softras.cameras.lenses import Lens, Perspective
 from taichi_softras.cameras.poses import LookAt, Pose
 
@@ -127,5 +132,8 @@ class MatrixCamera:
         """There is no distortion."""
 
     def _matrix(self, like: Array, name: str) -> Array:
-        (matrix,) = attribute_arrays(self, like, **{name: (4, 4)})
+        def make() -> Array:
+            return attribute_arrays(self, like, **{name: (4, 4)})[0]
+
+        matrix = keep_made(self, like, (), make, name)
         return keep_finite(matrix) if is_array(getattr(self, name)) else matrix

@@ -11,9 +11,11 @@ from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_integer, keep_checked
 from taichi_softras.cameras._attributes import (
     attribute_arrays,
+    attribute_matrices,
+    frozen,
     keep_finite,
+    keep_made,
     keep_numbers,
-    make_matrices,
 )
 from taichi_softras.cameras.kernels.lenses import intrinsics_kernel
 
@@ -55,9 +57,8 @@ class _PixelLens:
                 f"these intrinsics are for images of {self.width} x {self.height} pixels: aspect "
                 f"must be {self.width / self.height:.6g}, got {aspect:.6g}"
             )
-        arrays = attribute_arrays(self, like, matrix=(3, 3))
         size = float(self.height), float(self.width)
-        projection = make_matrices(intrinsics_kernel, arrays, *size)
+        projection = attribute_matrices(self, like, intrinsics_kernel, *size, matrix=(3, 3))
         if is_array(self.distortion):
             projection = keep_finite(projection, self._distortion_array(like))
         return projection
@@ -66,7 +67,7 @@ class _PixelLens:
         """See `Lens.distortion_coefficients`."""
         if self.distortion is None:
             return None
-        array = self._distortion_array(like)
+        array = keep_made(self, like, (), lambda: self._distortion_array(like), "distortion")
         return keep_finite(array) if is_array(self.distortion) else array
 
     def _distortion_array(self, like: Array) -> Array:
@@ -159,12 +160,12 @@ def _tidy_matrix(matrix: np.ndarray) -> np.ndarray:
             f"fx and fy above 0, got {matrix.tolist()}"
         )
     tidy[:, [1, 2, 2], [0, 0, 1]] = 0
-    return tidy
+    return frozen(tidy)
 
 
 def _coefficients(value: Any, counts: tuple[int, ...]) -> np.ndarray:
     """Turn plain numbers into distortion coefficients (B, N), N one of ``counts``."""
-    numbers = np.asarray(value, dtype=float)
+    numbers = frozen(value)
     if numbers.ndim > 1 and numbers.shape[-1] == 1:
         numbers = numbers[..., 0]
     rows = np.atleast_2d(numbers)

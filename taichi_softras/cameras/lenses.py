@@ -9,7 +9,7 @@ import numpy as np
 from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.operator import Array
 from taichi_softras.cameras._attributes import (
-    attribute_arrays,
+    attribute_matrices,
     keep_number,
     make_matrices,
 )
@@ -66,8 +66,8 @@ class Perspective:
 
     def projection_matrix(self, like: Array, aspect: float) -> Array:
         """See `Lens.projection_matrix`."""
-        (fov_degrees,) = attribute_arrays(self, like, fov_degrees=())
-        return perspective(fov_degrees, aspect)
+        constants = aspect, math.pi / 360
+        return attribute_matrices(self, like, perspective_kernel, *constants, fov_degrees=())
 
     def distortion_coefficients(self, like: Array) -> None:
         """There is no distortion."""
@@ -92,8 +92,7 @@ class Orthographic:
 
     def projection_matrix(self, like: Array, aspect: float) -> Array:
         """See `Lens.projection_matrix`."""
-        arrays = attribute_arrays(self, like, half_height=())
-        return make_matrices(orthographic_kernel, arrays, aspect)
+        return attribute_matrices(self, like, orthographic_kernel, aspect, half_height=())
 
     def distortion_coefficients(self, like: Array) -> None:
         """There is no distortion."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from taichi_softras.arrays.bridge import is_array
 from taichi_softras.arrays.operator import Array
-from taichi_softras.cameras._attributes import attribute_arrays, keep_numbers, make_matrices
+from taichi_softras.cameras._attributes import attribute_matrices, keep_numbers
 from taichi_softras.cameras.kernels.poses import extrinsics_kernel, look_kernel
 
 LARGEST_ROTATION_ERROR = 1e-3
@@ -58,8 +58,8 @@ class LookAt:
 
     def view_matrix(self, like: Array) -> Array:
         """See `Pose.view_matrix`."""
-        arrays = attribute_arrays(self, like, eye=(3,), at=(3,), up=(3,))
-        return make_matrices(partial(look_kernel, at_point=True), arrays)
+        build = partial(look_kernel, at_point=True)
+        return attribute_matrices(self, like, build, eye=(3,), at=(3,), up=(3,))
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ class Look:
 
     def view_matrix(self, like: Array) -> Array:
         """See `Pose.view_matrix`."""
-        arrays = attribute_arrays(self, like, eye=(3,), direction=(3,), up=(3,))
-        return make_matrices(partial(look_kernel, at_point=False), arrays)
+        build = partial(look_kernel, at_point=False)
+        return attribute_matrices(self, like, build, eye=(3,), direction=(3,), up=(3,))
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,8 @@ class Extrinsics:
 
     def view_matrix(self, like: Array) -> Array:
         """See `Pose.view_matrix`."""
-        arrays = attribute_arrays(self, like, rotation=(3, 3), translation=(3,))
-        return make_matrices(extrinsics_kernel, arrays)
+        shapes: dict[str, Any] = {"rotation": (3, 3), "translation": (3,)}
+        return attribute_matrices(self, like, extrinsics_kernel, **shapes)
 
 
 def _span_a_plane(u: np.ndarray, v: np.ndarray) -> bool:

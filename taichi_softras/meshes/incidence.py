@@ -1,14 +1,19 @@
 """Operators between vertices and what meets at them: faces, edges, hinges. Deterministic."""
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import taichi as ti
 
+from taichi_softras.arrays.bridge import is_tensor, lasting, on_host
 from taichi_softras.arrays.calls import apply
 from taichi_softras.arrays.checks import FACES, check_arrays, check_faces
-from taichi_softras.arrays.kernels.scan import NUM_CHUNKS, exclusive_scan
+from taichi_softras.arrays.kernels.scan import exclusive_scan
 from taichi_softras.arrays.operator import Allocate, Array, Operator
+from taichi_softras.arrays.scan import scan_arrays
 from taichi_softras.meshes.kernels.incidence import gather_kernels, incidence_kernels
 
 
@@ -45,16 +50,83 @@ class Incidence:
                 "num_vertices": num_vertices,
             }
             kernels = incidence_kernels()
-            counts = allocate((num_lists * num_vertices,), ti.i32)
+            with lasting(indices):
+                counts = allocate((num_lists * num_vertices,), ti.i32)
+                chunk_sums, starts = scan_arrays(counts, allocate)
+                corners = allocate((max(num_lists * num_rows * num_corners, 1),), ti.i32)
             kernels.count_corners(indices=indices, **sizes, counts=counts)
-            starts = allocate((num_lists * num_vertices + 1,), ti.i32)
-            exclusive_scan(counts, allocate((NUM_CHUNKS,), ti.i64), starts)
-            corners = allocate((max(num_lists * num_rows * num_corners, 1),), ti.i32)
+            exclusive_scan(counts, chunk_sums, starts)
             kernels.list_corners(
                 indices=indices, **sizes, starts=starts, counts=counts, corners=corners
             )
             self._lists = starts, corners
         return self._lists
+
+
+class _KnownFaces:
+    """What is known of a tensor of faces: that it was checked, its incidence, and int32 of it."""
+
+    def __init__(self, faces: Array, num_vertices: int) -> None:
+        checked = check_faces(faces, num_vertices=num_vertices)
+        self.num_vertices = num_vertices
+        self.incidence = Incidence()
+        self._faces = weakref.ref(faces)
+        self._checked = None if checked is faces else checked
+        self._state = _state_of(faces, copy=True)
+
+    def are(self, faces: Array, num_vertices: int) -> bool:
+        """Tell whether a tensor is the one that is known, and as it was then."""
+        if self._faces() is not faces or self.num_vertices != num_vertices:
+            return False
+        state = _state_of(faces)
+        if isinstance(state, np.ndarray):
+            return isinstance(self._state, np.ndarray) and np.array_equal(state, self._state)
+        return state is not None and state == self._state
+
+    def checked(self, faces: Array) -> Array:
+        """Give them as int32."""
+        return faces if self._checked is None else self._checked
+
+
+_known_faces: dict[int, _KnownFaces] = {}
+"""By the identity of tensors, for as long as these are in use."""
+
+
+def know_faces(faces: Array, *, num_vertices: int) -> tuple[Array, Incidence]:
+    """Check faces as `check_faces` does, and find their incidence; once, while they stay the same.
+
+    On the CPU tensors are compared with what they were, as NumPy may have written to their memory
+    too. Elsewhere PyTorch tells whether they were written to. Ndarrays are looked at anew.
+
+    Args:
+        faces: (F, 3), or (B or 1, F, 3); int32, and int64 in PyTorch.
+        num_vertices: How many vertices there are.
+
+    Returns:
+        The faces, int32, and their incidence.
+
+    Raises:
+        TypeError: As `check_faces` does.
+        ValueError: Likewise.
+    """
+    if not is_tensor(faces):
+        return check_faces(faces, num_vertices=num_vertices), Incidence()
+    known = _known_faces.get(id(faces))
+    if known is None or not known.are(faces, num_vertices):
+        with lasting(faces):
+            known = _KnownFaces(faces, num_vertices)
+        if id(faces) not in _known_faces:
+            weakref.finalize(faces, _known_faces.pop, id(faces), None).atexit = False
+        _known_faces[id(faces)] = known
+    return known.checked(faces), known.incidence
+
+
+def _state_of(faces: Array, *, copy: bool = False) -> Any:
+    """Something that differs after a tensor of faces was written to; None if nothing does."""
+    numbers = on_host(faces)
+    if numbers is not None:
+        return numbers.copy() if copy else numbers
+    return None if faces.is_inference() else faces._version
 
 
 @dataclass(frozen=True)
@@ -77,7 +149,8 @@ class GatherOperator(Operator):
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         """Copy."""
         values, indices = inputs
-        corners = allocate((self.num_items, *indices.shape[-2:], values.shape[2]))
+        shape = (self.num_items, *indices.shape[-2:], values.shape[2])
+        corners = allocate(shape, clear=False)
         gather_kernels(allocate.dtype).gather(values, indices, corners)
         return (corners,), ()
 
@@ -101,14 +174,15 @@ def gather(values: Array, faces: Array, *, incidence: Incidence | None = None) -
     Args:
         values: (B or 1, V, K), positions, colours or anything else.
         faces: (F, 3) or (B or 1, F, 3).
-        incidence: Of the faces, where the caller has it.
+        incidence: Of the faces, where the caller has both from `know_faces`.
 
     Returns:
         (B, F, 3, K).
     """
     sizes = check_arrays(values=(values, "(B or 1, V, K)"))
-    faces = check_faces(faces, num_vertices=sizes["V"])
+    if incidence is None:
+        faces, incidence = know_faces(faces, num_vertices=sizes["V"])
     sizes = check_arrays(values=(values, "(B or 1, V, K)"), faces=(faces, FACES))
-    operator = GatherOperator(sizes["B"], incidence or Incidence())
+    operator = GatherOperator(sizes["B"], incidence)
     (corners,) = apply(operator, (values, faces))
     return corners

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import taichi as ti
 
 from taichi_softras.arrays.calls import apply, apply_kernel
-from taichi_softras.arrays.checks import FACES, check_arrays, check_faces
+from taichi_softras.arrays.checks import FACES, check_arrays
 from taichi_softras.arrays.kernels.points import finite_kernel
 from taichi_softras.arrays.operator import Allocate, Array, Operator
-from taichi_softras.meshes.incidence import Incidence
+from taichi_softras.meshes.incidence import Incidence, know_faces
 from taichi_softras.meshes.kernels.normals import (
     face_normal_kernel,
     finite_faces_kernel,
@@ -73,7 +73,7 @@ def vertex_normals(vertices: Array, faces: Array, *, incidence: Incidence | None
     Args:
         vertices: (B or 1, V, 3), in a right-handed frame.
         faces: (F, 3) or (B or 1, F, 3) integers, counter-clockwise seen from outside.
-        incidence: Of the faces, where the caller has it.
+        incidence: Of the faces, where the caller has both from `know_faces`.
 
     Returns:
         (B, V, 3), of length 1 and pointing outward; 0 for vertices of no face, or whose faces
@@ -84,9 +84,10 @@ def vertex_normals(vertices: Array, faces: Array, *, incidence: Incidence | None
         ValueError: If a shape doesn't fit.
     """
     sizes = check_arrays(vertices=(vertices, "(B or 1, V, 3)"))
-    faces = check_faces(faces, num_vertices=sizes["V"])
+    if incidence is None:
+        faces, incidence = know_faces(faces, num_vertices=sizes["V"])
     sizes = check_arrays(vertices=(vertices, "(B or 1, V, 3)"), faces=(faces, FACES))
-    add = NormalSumOperator(sizes["B"], incidence or Incidence())
+    add = NormalSumOperator(sizes["B"], incidence)
     (sums,) = apply(add, (vertices, faces))
     return apply_kernel(normalize_kernel, (sums,), (sizes["B"], sizes["V"], 3))
 

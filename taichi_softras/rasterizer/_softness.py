@@ -8,12 +8,16 @@ import taichi as ti
 from taichi_softras.arrays.bridge import array_like, dtype_of, on_host
 from taichi_softras.arrays.calls import apply_kernel
 from taichi_softras.arrays.checks import check_arrays
+from taichi_softras.arrays.kept import KeptArrays
 from taichi_softras.arrays.operator import Array
 from taichi_softras.rasterizer.kernels.softness import replace_kernel, workable_kernel
 from taichi_softras.rasterizer.settings import RasterizerSettings
 
 SMALLEST_SOFTNESS = {ti.f32: 2.0**-100, ti.f64: 2.0**-1000}
 """Least sigma and gamma, by which kernels divide. Edges and depths are hard long before."""
+
+_NUMBERS = KeptArrays()
+"""Those of settings; softness that anneals is another at each step, so that only a few are kept."""
 
 
 def softness_arrays(
@@ -34,8 +38,9 @@ def softness_arrays(
         array = given.get(name)
         least = None if name == "eps" else SMALLEST_SOFTNESS[dtype_of(face_vertices)]
         if array is None:
-            _check_numbers(name, np.array([getattr(settings, name)]), least)
-            arrays[name] = array_like([getattr(settings, name)], face_vertices)
+            number = getattr(settings, name)
+            make = partial(_array_of, name, number, least, face_vertices)
+            arrays[name] = _NUMBERS.get((name, number), face_vertices, make)
             continue
         check_arrays(face_vertices, **{name: (array, f"({num_items} or 1,)")})
         numbers = on_host(array)
@@ -43,6 +48,11 @@ def softness_arrays(
             _check_numbers(name, numbers, least)
         arrays[name] = array if numbers is not None else _replace_unworkable(array, least)
     return arrays
+
+
+def _array_of(name: str, number: float, least: float | None, like: Array) -> Array:
+    _check_numbers(name, np.array([number]), least)
+    return array_like([number], like)
 
 
 def _check_numbers(name: str, numbers: np.ndarray, least: float | None) -> None:

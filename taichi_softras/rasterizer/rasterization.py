@@ -11,6 +11,7 @@ from taichi_softras.arrays.bridge import array_like, dtype_of, is_array, start_f
 from taichi_softras.arrays.calls import apply, apply_kernel
 from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.corners import concatenate
+from taichi_softras.arrays.kept import KeptArrays
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_integer
 from taichi_softras.lights.kernels.packing import LightKinds
@@ -20,6 +21,22 @@ from taichi_softras.rasterizer._softness import softness_arrays
 from taichi_softras.rasterizer.kernels.downsample import downsample_kernel
 from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.rasterizer.textures import CORNERS, SurfaceTexture, Texture, UVTexture
+
+_UNUSED: dict[str, tuple[Any, Any]] = {
+    "colors": (np.zeros((1, 1, 1, 1)), None),
+    "varyings": (np.zeros((1, 1, 3, 1)), None),
+    "attributes": (np.zeros((1, 1, 3, 1)), None),
+    "background": (np.zeros((1, 1, 1, 1)), None),
+    "lighting": (np.zeros((1, 1)), None),
+    "face_items": ([0], ti.i32),
+    "face_sources": ([[0]], ti.i32),
+    "face_maps": ([0], ti.i32),
+    "maps": ([[0, 1, 1, 0]], ti.i32),
+}
+"""What stands for arrays that a call doesn't have, and its type, if not that of the faces."""
+
+_KEPT = KeptArrays()
+"""Such arrays, and backgrounds that are numbers."""
 
 
 @dataclass(frozen=True)
@@ -224,23 +241,15 @@ def _draw(
     start_for([x for x in inputs.values() if is_array(x)])
     given = {name: inputs.get(name) for name in ("sigma", "gamma", "eps")}
     inputs |= softness_arrays(like, operator.num_items, settings, **given)
-    unused = {
-        "colors": (np.zeros((1, 1, 1, 1)), None),
-        "varyings": (np.zeros((1, 1, 3, 1)), None),
-        "attributes": (np.zeros((1, 1, 3, 1)), None),
-        "background": (np.zeros((1, 1, 1, 1)), None),
-        "lighting": (np.zeros((1, 1)), None),
-        "face_items": ([0], ti.i32),
-        "face_sources": ([[0]], ti.i32),
-        "face_maps": ([0], ti.i32),
-        "maps": ([[0, 1, 1, 0]], ti.i32),
-    }
     arrays = []
     for name in Inputs._fields:
-        value, dtype = inputs.get(name), None
-        if name in unused:
-            value, dtype = (value if value is not None else unused[name][0]), unused[name][1]
-        arrays.append(array_like(value, like, dtype=dtype))
+        value = inputs.get(name)
+        numbers, dtype = _UNUSED.get(name, (None, None))
+        if value is None:
+            make = partial(array_like, numbers, like, dtype=dtype)
+            arrays.append(_KEPT.get(name, like, make))
+        else:
+            arrays.append(array_like(value, like, dtype=dtype))
     (image,) = apply(operator, arrays)
     return downsample(image, settings.supersampling)
 
@@ -341,4 +350,5 @@ def _background(background: Any, channels: int, like: Array) -> Array:
         ) from error
     if not np.isfinite(numbers).all():
         raise ValueError(f"background must be finite, got {background!r}")
-    return array_like(numbers.reshape(1, 1, 1, channels), like)
+    make = partial(array_like, numbers.reshape(1, 1, 1, channels), like)
+    return _KEPT.get(("background", *numbers.tolist()), like, make)

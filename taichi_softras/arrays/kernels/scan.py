@@ -8,16 +8,9 @@ NUM_CHUNKS = 1024
 """Chunks that are summed independently: enough to fill a GPU, few enough to scan serially."""
 
 
-@kernel
-def exclusive_scan(
-    counts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (N,), in
-    chunk_sums: ti.types.ndarray(dtype=ti.i64, ndim=1),  # (NUM_CHUNKS,), scratch
-    starts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (N + 1,), out
-) -> ti.i64:
-    """Write the sum of all counts before each, and the total last; return the total.
-
-    The total is counted in 64 bits, so that a caller can refuse one that 32 bits don't hold.
-    """
+@ti.func
+def scan(counts: ti.template(), chunk_sums: ti.template(), starts: ti.template()):
+    """Do as `exclusive_scan`, between other loops of a kernel."""
     for chunk in range(NUM_CHUNKS):
         n = counts.shape[0]
         size = (n + NUM_CHUNKS - 1) // NUM_CHUNKS
@@ -43,3 +36,16 @@ def exclusive_scan(
         if chunk == NUM_CHUNKS - 1:
             starts[n] = ti.i32(start)
     return result
+
+
+@kernel
+def exclusive_scan(
+    counts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (N,), in
+    chunk_sums: ti.types.ndarray(dtype=ti.i64, ndim=1),  # (NUM_CHUNKS,), scratch
+    starts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (N + 1,), out
+) -> ti.i64:
+    """Write the sum of all counts before each, and the total last; return the total.
+
+    The total is counted in 64 bits, so that a caller can refuse one that 32 bits don't hold.
+    """
+    return scan(counts, chunk_sums, starts)

@@ -67,6 +67,27 @@ def incidence_kernels() -> SimpleNamespace:
     return SimpleNamespace(count_corners=count_corners, list_corners=list_corners)
 
 
+@ti.func
+def gather_row(
+    values: ti.template(),
+    indices: ti.template(),
+    b,
+    r,
+    corners: ti.template(),
+    dtype: ti.template(),
+):
+    """Copy the values of vertices to the corners of a row; 0 where an index is out of range."""
+    b_value = ti.min(b, values.shape[0] - 1)
+    for k in range(corners.shape[2]):
+        v = corner_index(indices, b, r, k)
+        is_there = v >= 0 and v < values.shape[1]
+        for c in range(corners.shape[3]):
+            value = ti.cast(0, dtype)
+            if is_there:
+                value = values[b_value, v, c]
+            corners[b, r, k, c] = value
+
+
 @functools.cache
 def gather_kernels(dtype) -> SimpleNamespace:
     """Build the kernels that copy the values of vertices to corners, and differentiate that."""
@@ -80,15 +101,10 @@ def gather_kernels(dtype) -> SimpleNamespace:
         indices: ti.types.ndarray(dtype=ti.i32),  # (R, N) or (B or 1, R, N), in
         corners: array4,  # (B, R, N, K), out
     ):
-        """Copy; a corner whose index is out of range stays as it is."""
+        """Copy; a corner whose index is out of range becomes 0."""
         # Loops within the loop over rows: to take four indices apart would take longer.
         for b, r in ti.ndrange(corners.shape[0], corners.shape[1]):
-            b_value = ti.min(b, values.shape[0] - 1)
-            for k in range(corners.shape[2]):
-                v = corner_index(indices, b, r, k)
-                if v >= 0 and v < values.shape[1]:
-                    for c in range(corners.shape[3]):
-                        corners[b, r, k, c] = values[b_value, v, c]
+            gather_row(values, indices, b, r, corners, dtype)
 
     @kernel
     def gather_backward(
