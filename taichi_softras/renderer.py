@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from taichi_softras.arrays.bridge import is_array
-from taichi_softras.arrays.checks import check_arrays, check_faces
+from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.corners import (
     column_of,
     concatenate,
@@ -16,15 +16,14 @@ from taichi_softras.arrays.corners import (
 )
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_choice
-from taichi_softras.arrays.runtime import on_gpu
 from taichi_softras.cameras.camera import Camera
-from taichi_softras.cameras.clipping import ClippedFaces, clip_attributes, clip_faces, count_outside
-from taichi_softras.cameras.depths import warn_of_depths
-from taichi_softras.cameras.projection import eyes_of, to_view, turn_to_view, view_to_ndc
+from taichi_softras.cameras.clipping import ClippedFaces, clip_attributes
+from taichi_softras.cameras.projection import eyes_of, turn_to_view
+from taichi_softras.cameras.vertex_stage import place_faces
 from taichi_softras.lights.kinds import Light, Lighting, as_lighting
 from taichi_softras.lights.packing import pack_lighting
 from taichi_softras.lights.shading import shade, shade_faces
-from taichi_softras.meshes.incidence import Incidence, gather
+from taichi_softras.meshes.incidence import Incidence, gather, know_faces
 from taichi_softras.meshes.normals import face_normals, vertex_normals
 from taichi_softras.rasterizer.rasterization import FragmentLights, rasterize, rasterize_silhouette
 from taichi_softras.rasterizer.settings import RasterizerSettings
@@ -202,28 +201,13 @@ class _ProjectedMeshes:
     ) -> "_ProjectedMeshes":
         """Take meshes to NDC, and cut them at the near plane."""
         check_arrays(vertices=(vertices, "(B or 1, V, 3)"))
-        faces = check_faces(faces, num_vertices=vertices.shape[1])
+        faces, incidence = know_faces(faces, num_vertices=vertices.shape[1])
         if settings.orthographic != camera.orthographic:
             settings = replace(settings, orthographic=camera.orthographic)
-        points = to_view(vertices, camera)
-        if points.shape[0] == 0:
-            name = "camera" if vertices.shape[0] else "vertices"
-            raise ValueError(f"{name} must have at least one item, got none")
-        incidence = Incidence()
-        clipped = None
-        nearer, farther = 0, 0
-        if clip or not on_gpu():  # where it isn't for clipping, a GPU is not waited for
-            nearer, farther = count_outside(points, settings.near, settings.far)
-        num_points = points.shape[0] * points.shape[1]
-        if faces.shape[-2] and 0 < num_points == max(nearer, farther):
-            warn_of_depths(points, settings.near, settings.far)
-        if clip and nearer > 0:
-            corners = gather(points, faces, incidence=incidence)
-            clipped = clip_faces(corners, settings.near)
-            face_vertices = view_to_ndc(clipped.points, camera, settings.aspect)
-        else:
-            ndc = view_to_ndc(points, camera, settings.aspect)
-            face_vertices = gather(ndc, faces, incidence=incidence)
+        depths = settings.near, settings.far
+        face_vertices, clipped = place_faces(
+            *(vertices, faces, camera, settings.aspect, depths), clip=clip, incidence=incidence
+        )
         return cls(vertices, faces, camera, settings, face_vertices, clipped, incidence)
 
     def of_vertices(self, name: str, values: Array) -> Array:

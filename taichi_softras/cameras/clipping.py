@@ -167,4 +167,9 @@ def count_outside(points: Array, near: float, far: float) -> tuple[int, int]:
         return 0, 0
     kernel = outside_kernel(dtype_of(points))
     counts: int = run(lambda inputs, _: kernel(*inputs, near, far), (points,))
+    return split_counts(counts)
+
+
+def split_counts(counts: int) -> tuple[int, int]:
+    """Take apart what kernels count of points that are nearer, and of points that are farther."""
     return counts % 2**32, counts // 2**32

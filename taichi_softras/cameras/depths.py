@@ -89,7 +89,7 @@ def warn_of_depths(points: Array, near: float, far: float) -> None:
     warnings.warn(
         f"nothing is drawn: all vertices have depths from {nearest:g} to {farthest:g}, {where}, "
         f"with near={near:g} and far={far:g}. {advice}",
-        stacklevel=4,  # at the caller of render or render_silhouette
+        stacklevel=5,  # at the caller of render or render_silhouette
     )
 
 

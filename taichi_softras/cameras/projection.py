@@ -41,9 +41,9 @@ def project(vertices: Array, camera: Camera, aspect: float) -> Array:
     """
     check_arrays(vertices=(vertices, VERTICES))
     view = camera.view_matrix(vertices)
-    lens = _lens_arrays(vertices, camera, aspect)
+    lens = lens_arrays(vertices, camera, aspect)
     check_arrays(vertices=(vertices, VERTICES), view=(view, MATRICES), **lens)
-    return _view_to_ndc(_to_view(vertices, view), camera, lens)
+    return move_to_ndc(move_to_view(vertices, view), camera, lens)
 
 
 def to_view(vertices: Array, camera: Pose) -> Array:
@@ -61,7 +61,7 @@ def to_view(vertices: Array, camera: Pose) -> Array:
         ValueError: If shapes or devices don't fit.
     """
     check_arrays(vertices=(vertices, VERTICES))
-    return _to_view(vertices, camera.view_matrix(vertices))
+    return move_to_view(vertices, camera.view_matrix(vertices))
 
 
 def turn_to_view(directions: Array, camera: Pose) -> Array:
@@ -117,22 +117,24 @@ def view_to_ndc(points: Array, camera: Lens, aspect: float) -> Array:
         ValueError: If shapes or devices don't fit, or ``aspect`` does not fit the lens.
     """
     check_arrays(points=(points, POINTS))
-    return _view_to_ndc(points, camera, _lens_arrays(points, camera, aspect))
+    return move_to_ndc(points, camera, lens_arrays(points, camera, aspect))
 
 
-def _to_view(vertices: Array, view: Array) -> Array:
+def move_to_view(vertices: Array, view: Array) -> Array:
+    """Do as `to_view`, by matrices (B or 1, 4, 4)."""
     sizes = check_arrays(vertices=(vertices, VERTICES), view=(view, MATRICES))
     return _move_points(to_view_kernel, vertices, view, sizes["B"])
 
 
-def _lens_arrays(like: Array, camera: Lens, aspect: float) -> dict[str, tuple[Array, str]]:
+def lens_arrays(like: Array, camera: Lens, aspect: float) -> dict[str, tuple[Array, str]]:
     """Ask a lens for its arrays, by their names, and say what they must be."""
     lens = {"projection": (camera.projection_matrix(like, aspect), MATRICES)}
     distortion = camera.distortion_coefficients(like)
     return lens if distortion is None else {**lens, "distortion": (distortion, "(B or 1, K)")}
 
 
-def _view_to_ndc(points: Array, camera: Lens, lens: dict[str, tuple[Array, str]]) -> Array:
+def move_to_ndc(points: Array, camera: Lens, lens: dict[str, tuple[Array, str]]) -> Array:
+    """Do as `view_to_ndc`, by what `lens_arrays` returned."""
     sizes = check_arrays(points=(points, POINTS), **lens)
     num_items, num_points = sizes["B"], math.prod(points.shape[1:-1])
     if "distortion" in lens:

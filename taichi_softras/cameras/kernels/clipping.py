@@ -167,6 +167,20 @@ def plan_kernels(dtype) -> SimpleNamespace:
     )
 
 
+@ti.func
+def outside(depth, near, far):
+    """Count a depth nearer than ``near``; and in the upper 32 bits one farther than ``far``.
+
+    One number, because to return it is what a GPU is waited for.
+    """
+    result = ti.cast(0, ti.i64)
+    if depth < near:
+        result += ti.cast(1, ti.i64)
+    if depth > far:
+        result += ti.cast(1, ti.i64) << 32
+    return result
+
+
 @functools.cache
 def outside_kernel(dtype):
     """Build the kernel that counts points before the near plane, and points beyond the far one."""
@@ -177,16 +191,10 @@ def outside_kernel(dtype):
         near: dtype,
         far: dtype,
     ) -> ti.i64:
-        """Count points nearer than ``near``, and in the upper 32 bits those farther than ``far``.
-
-        One number, because to return it is what a GPU is waited for.
-        """
+        """Count points nearer than ``near``, and those farther than ``far``: see `outside`."""
         result = ti.cast(0, ti.i64)
         for b, v in ti.ndrange(points.shape[0], points.shape[1]):
-            if points[b, v, 2] < near:
-                result += ti.cast(1, ti.i64)
-            if points[b, v, 2] > far:
-                result += ti.cast(1, ti.i64) << 32
+            result += outside(points[b, v, 2], near, far)
         return result
 
     return count_outside

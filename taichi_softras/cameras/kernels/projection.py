@@ -43,6 +43,69 @@ def homogeneous(vector, w: ti.template(), dtype: ti.template()):
     return ti.Vector([vector[0], vector[1], vector[2], ti.cast(w, dtype)])
 
 
+@ti.func
+def view_of(vector, view: ti.template(), b_view, w: ti.template(), dtype: ti.template()):
+    """Take a point, or a direction if w is 0, from the world to the view frame."""
+    point = homogeneous(vector, w, dtype)
+    return ti.Vector([row_dot(view, b_view, c, point) for c in range(3)])
+
+
+@ti.func
+def view_adjoint(grad, view: ti.template(), b_view):
+    """Take the gradient of what `view_of` gives to one of the point or direction."""
+    b = ti.min(b_view, view.shape[0] - 1)
+    return ti.Vector(
+        [
+            grad[0] * view[b, 0, j] + grad[1] * view[b, 1, j] + grad[2] * view[b, 2, j]
+            for j in range(3)
+        ]
+    )
+
+
+@ti.func
+def ndc_of(point, projection: ti.template(), b_lens, dtype: ti.template()):
+    """Project a point in the view frame: x and y are divided by w, the third stays the depth.
+
+    The third row of the projection, from the view frame to clip coordinates, is not used. Where w
+    is 0 the point is in the plane of the camera, or the projection is none. Its depth is 0, for the
+    face not to be drawn, and nothing is divided by 0.
+    """
+    seen = homogeneous(point, 1, dtype)
+    w = row_dot(projection, b_lens, 3, seen)
+    smallest = ti.cast(SMALLEST_W, dtype)
+    is_shown = ti.abs(w) >= smallest
+    w = ti.select(is_shown, w, smallest)
+    x = row_dot(projection, b_lens, 0, seen) / w
+    y = row_dot(projection, b_lens, 1, seen) / w
+    return ti.Vector([x, y, ti.select(is_shown, seen[2], 0)])
+
+
+@ti.func
+def ndc_adjoint(point, grad, projection: ti.template(), b_lens, dtype: ti.template()):
+    """Take the gradient of what `ndc_of` gives to one of the point."""
+    seen = homogeneous(point, 1, dtype)
+    w = row_dot(projection, b_lens, 3, seen)
+    smallest = ti.cast(SMALLEST_W, dtype)
+    is_shown = ti.abs(w) >= smallest
+    w = ti.select(is_shown, w, smallest)
+    grad_x = grad[0] / w
+    grad_y = grad[1] / w
+    x = row_dot(projection, b_lens, 0, seen) / w
+    y = row_dot(projection, b_lens, 1, seen) / w
+    grad_w = ti.select(is_shown, -(grad_x * x + grad_y * y), 0)
+    b = ti.min(b_lens, projection.shape[0] - 1)
+    result = ti.Vector(
+        [
+            grad_x * projection[b, 0, j]
+            + grad_y * projection[b, 1, j]
+            + grad_w * projection[b, 3, j]
+            for j in range(3)
+        ]
+    )
+    result[2] += ti.select(is_shown, grad[2], 0)
+    return result
+
+
 @functools.cache
 def to_view_kernel(dtype, w=1):
     """Build the kernel that takes vertices, or directions if w is 0, to the view frame."""
@@ -59,10 +122,8 @@ def to_view_kernel(dtype, w=1):
         for b, v in ti.ndrange(points.shape[0], points.shape[1]):
             world = point_of(vertices, b, v)
             if is_marked(finite, b, v):
-                point = homogeneous(world, w, dtype)
                 b_view = copy_of(view, b, points.shape[0], v)
-                for c in ti.static(range(3)):
-                    points[b, v, c] += row_dot(view, b_view, c, point)
+                add_to_point(points, b, v, view_of(world, view, b_view, w, dtype))
             else:
                 add_to_point(points, b, v, world)
 
@@ -82,22 +143,10 @@ def to_ndc_kernel(dtype):
         num_points: ti.i32,
         ndc: points_type,  # (B, V, 3) or (B, F, 3, 3) NDC x y, depth, accumulated
     ):
-        """Project points: x and y are divided by w, the third coordinate is still the depth.
-
-        The third row of the projection, from the view frame to clip coordinates, is not used.
-        """
+        """Project points; those that are not finite become 0."""
         for b, v in ti.ndrange(ndc.shape[0], num_points):
             if is_marked(finite, b, v):
-                seen = homogeneous(point_of(points, b, v), 1, dtype)
                 b_lens = copy_of(projection, b, ndc.shape[0], v)
-                w = row_dot(projection, b_lens, 3, seen)
-                # Where w is 0 the point is in the plane of the camera, or the projection is none.
-                # Its depth is 0, for the face not to be drawn, and nothing is divided by 0.
-                smallest = ti.cast(SMALLEST_W, dtype)
-                is_shown = ti.abs(w) >= smallest
-                w = ti.select(is_shown, w, smallest)
-                x = row_dot(projection, b_lens, 0, seen) / w
-                y = row_dot(projection, b_lens, 1, seen) / w
-                add_to_point(ndc, b, v, ti.Vector([x, y, ti.select(is_shown, seen[2], 0)]))
+                add_to_point(ndc, b, v, ndc_of(point_of(points, b, v), projection, b_lens, dtype))
 
     return to_ndc

@@ -1,0 +1,131 @@
+"""The vertex stage in one launch each way: world to view to NDC, and on to the corners of faces.
+
+It does what `to_view_kernel`, `to_ndc_kernel` and `gather` do one after the other, by the same
+functions, for cameras that want no gradient and lenses without distortion. Its derivative by the
+vertices is by hand: the adjoints of two products with matrices, a division and a copy.
+"""
+
+import functools
+from types import SimpleNamespace
+
+import taichi as ti
+
+from taichi_softras.arrays.kernels.arithmetic import is_workable
+from taichi_softras.arrays.kernels.points import point_of
+from taichi_softras.arrays.launcher import kernel
+from taichi_softras.cameras.kernels.clipping import outside
+from taichi_softras.cameras.kernels.projection import (
+    ndc_adjoint,
+    ndc_of,
+    view_adjoint,
+    view_of,
+)
+from taichi_softras.meshes.kernels.incidence import gather_row, list_of
+
+
+@functools.cache
+def vertex_stage_kernels(dtype) -> SimpleNamespace:
+    """Build the kernels of the vertex stage, and of its derivative by the vertices."""
+    array3 = ti.types.ndarray(dtype=dtype, ndim=3)
+    array4 = ti.types.ndarray(dtype=dtype, ndim=4)
+    integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
+    faces_type = ti.types.ndarray(dtype=ti.i32)
+    vec3 = ti.types.vector(3, dtype)
+
+    @ti.func
+    def seen_from(view: ti.template(), b, world):
+        """Take a vertex to the view frame, as `to_view_kernel` does: else it stays as it is."""
+        seen = world
+        if is_workable(world, dtype):
+            seen = view_of(world, view, b, 1, dtype)
+        return seen
+
+    @ti.func
+    def place(vertices: ti.template(), view: ti.template(), projection: ti.template(), b, v):
+        """Take a vertex to the view frame, and to NDC: 0 if it is not finite in either."""
+        seen = seen_from(view, b, point_of(vertices, b, v))
+        ndc = vec3(0)
+        if is_workable(seen, dtype):
+            ndc = ndc_of(seen, projection, b, dtype)
+        return seen, ndc
+
+    @kernel
+    def place_and_count(
+        vertices: array3,  # (B or 1, V, 3) world, in
+        view: array3,  # (B or 1, 4, 4) world to view, in
+        projection: array3,  # (B or 1, 4, 4) view to clip coordinates, in
+        faces: faces_type,  # (F, 3) or (B or 1, F, 3), in
+        near: dtype,
+        far: dtype,
+        ndc: array3,  # (B, V, 3) NDC x y, depth, scratch
+        corners: array4,  # (B, F, 3, 3) likewise, of faces, out
+    ) -> ti.i64:
+        """Place vertices and faces, and count vertices outside near to far: see `outside`."""
+        result = ti.cast(0, ti.i64)
+        for b, v in ti.ndrange(ndc.shape[0], ndc.shape[1]):
+            seen, placed = place(vertices, view, projection, b, v)
+            result += outside(seen[2], near, far)
+            for c in ti.static(range(3)):
+                ndc[b, v, c] = placed[c]
+        for b, f in ti.ndrange(corners.shape[0], corners.shape[1]):
+            gather_row(ndc, faces, b, f, corners, dtype)
+        return result
+
+    @kernel
+    def place_uncounted(
+        vertices: array3,  # as above
+        view: array3,
+        projection: array3,
+        faces: faces_type,
+        ndc: array3,
+        corners: array4,
+    ):
+        """Place vertices and faces, where a GPU is not to be waited for."""
+        for b, v in ti.ndrange(ndc.shape[0], ndc.shape[1]):
+            _, placed = place(vertices, view, projection, b, v)
+            for c in ti.static(range(3)):
+                ndc[b, v, c] = placed[c]
+        for b, f in ti.ndrange(corners.shape[0], corners.shape[1]):
+            gather_row(ndc, faces, b, f, corners, dtype)
+
+    @kernel
+    def place_backward(
+        vertices: array3,  # (B or 1, V, 3) world, in
+        view: array3,  # (B or 1, 4, 4), in
+        projection: array3,  # (B or 1, 4, 4), in
+        starts: integers,  # (L * V + 1,) of the faces' `Incidence`, in
+        slots: integers,  # (starts[-1] at least,), in
+        grad_corners: array4,  # (B, F, 3, 3), in
+        by_item: array3,  # (B, V, 3), scratch
+        grad_vertices: array3,  # (B or 1, V, 3), accumulated
+    ):
+        """Add up the gradients of the corners at each vertex, and take them to the world."""
+        for b, v in ti.ndrange(by_item.shape[0], by_item.shape[1]):
+            grad = vec3(0)
+            i = list_of(starts, by_item.shape[1], b, v)
+            for slot in range(starts[i], starts[i + 1]):
+                for c in ti.static(range(3)):
+                    grad[c] += grad_corners[b, slots[slot] // 3, slots[slot] % 3, c]
+            world = point_of(vertices, b, v)
+            seen = seen_from(view, b, world)
+            by_seen = vec3(0)
+            if is_workable(seen, dtype):
+                by_seen = ndc_adjoint(seen, grad, projection, b, dtype)
+            by_world = by_seen
+            if is_workable(world, dtype):
+                by_world = view_adjoint(by_seen, view, b)
+            for c in ti.static(range(3)):
+                by_item[b, v, c] = by_world[c]
+        for b_vertex, v in ti.ndrange(grad_vertices.shape[0], grad_vertices.shape[1]):
+            items = by_item.shape[0] // grad_vertices.shape[0]
+            total = vec3(0)
+            for b in range(b_vertex * items, (b_vertex + 1) * items):
+                total += point_of(by_item, b, v)
+            for c in ti.static(range(3)):
+                grad_vertices[b_vertex, v, c] += total[c]
+
+    return SimpleNamespace(
+        place_and_count=place_and_count,
+        place_uncounted=place_uncounted,
+        place_backward=place_backward,
+    )
