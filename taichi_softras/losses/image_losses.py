@@ -1,23 +1,13 @@
 """How far images are from what they should be."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from taichi_softras.arrays.calls import apply_kernel
+from taichi_softras.arrays.calls import apply
 from taichi_softras.arrays.checks import check_arrays
-from taichi_softras.arrays.operator import Array
-from taichi_softras.losses.kernels.image_losses import (
-    iou_kernel,
-    overlap_kernel,
-    row_sum_kernel,
-    squared_error_kernel,
-)
-from taichi_softras.losses.sums import (
-    Reduction,
-    add_losses,
-    check_reduction,
-    mean_items,
-    sum_items,
-)
+from taichi_softras.arrays.operator import Allocate, Array, Operator
+from taichi_softras.losses.kernels.image_losses import overlap_kernels, squared_error_kernels
+from taichi_softras.losses.sums import Reduction, add_losses, check_reduction
 
 
 def silhouette_loss(alpha: Array, target: Array, *, reduction: Reduction = "mean") -> Array:
@@ -52,11 +42,7 @@ def silhouette_loss(alpha: Array, target: Array, *, reduction: Reduction = "mean
         alpha=(alpha, f"(B, {views}H, W)"), target=(target, f"(B or 1, {views}H, W)")
     )
     num_items, num_views = sizes["B"], sizes.get("N", 1)
-    num_images = num_items * num_views
-    shape = (num_images, sizes["H"], 2)
-    rows = apply_kernel(overlap_kernel, (alpha, target), shape, num_items=num_items)
-    sums = apply_kernel(row_sum_kernel, (rows,), (num_images, 2))
-    return mean_items(apply_kernel(iou_kernel, (sums,), (num_items, num_views)), reduction)
+    return apply(_Overlap(*_means(num_items, num_views, reduction), num_views), (alpha, target))[0]
 
 
 def multiview_silhouette_loss(
@@ -115,5 +101,87 @@ def image_loss(image: Array, target: Array, *, reduction: Reduction = "mean") ->
     """
     check_reduction(reduction)
     sizes = check_arrays(image=(image, "(B, H, W, C)"), target=(target, "(B or 1, H, W, C)"))
-    rows = apply_kernel(squared_error_kernel, (image, target), (sizes["B"], sizes["H"]))
-    return sum_items(rows, 1 / max(sizes["H"] * sizes["W"] * sizes["C"], 1), reduction)
+    size = sizes["H"] * sizes["W"] * sizes["C"]
+    return apply(_SquaredError(*_means(sizes["B"], size, reduction)), (image, target))[0]
+
+
+def _means(num_items: int, count: int, reduction: Reduction) -> tuple[int, float]:
+    """Find how many losses there are, of ``count`` terms an item, and one over the terms of each.
+
+    If there are no terms, that is 1.
+    """
+    terms = count if reduction == "none" else count * num_items
+    return (num_items if reduction == "none" else 1), 1 / max(terms, 1)
+
+
+@dataclass(frozen=True)
+class _Overlap(Operator):
+    """Alphas and targets, as `silhouette_loss` takes them, become losses.
+
+    Attributes:
+        num_losses: B, or 1 for all.
+        scale: One over the images of each.
+        num_views: N, or 1.
+    """
+
+    num_losses: int
+    scale: float
+    num_views: int
+
+    def forward(
+        self, inputs: Sequence[Array], allocate: Allocate
+    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        alpha, target = inputs
+        num_images = alpha.shape[0] * self.num_views
+        rows = allocate((num_images, alpha.shape[-2], 2), clear=False)
+        sums = allocate((num_images, 2), clear=False)
+        losses = allocate((self.num_losses,), clear=False)
+        kernels = overlap_kernels(allocate.dtype)
+        kernels.measure(alpha, target, self.scale, rows, sums, losses)
+        return (losses,), (sums,)
+
+    def backward(
+        self,
+        inputs: Sequence[Array],
+        outputs: Sequence[Array],
+        saved: Sequence[Array],
+        allocate: Allocate,
+    ) -> None:
+        differentiate = overlap_kernels(allocate.dtype).differentiate
+        for values, others in (inputs, inputs[::-1]):
+            if values.grad is not None:
+                differentiate(others, *saved, outputs[0].grad, self.scale, values.grad)
+
+
+@dataclass(frozen=True)
+class _SquaredError(Operator):
+    """Images and targets, as `image_loss` takes them, become losses.
+
+    Attributes:
+        num_losses: B, or 1 for all.
+        scale: One over the numbers of each.
+    """
+
+    num_losses: int
+    scale: float
+
+    def forward(
+        self, inputs: Sequence[Array], allocate: Allocate
+    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        rows = allocate(tuple(inputs[0].shape[:2]), clear=False)
+        losses = allocate((self.num_losses,), clear=False)
+        squared_error_kernels(allocate.dtype).measure(*inputs, self.scale, rows, losses)
+        return (losses,), ()
+
+    def backward(
+        self,
+        inputs: Sequence[Array],
+        outputs: Sequence[Array],
+        saved: Sequence[Array],
+        allocate: Allocate,
+    ) -> None:
+        differentiate = squared_error_kernels(allocate.dtype).differentiate
+        for values, others in (inputs, inputs[::-1]):
+            if values.grad is not None:
+                num_items, by_losses = inputs[0].shape[0], outputs[0].grad
+                differentiate(values, others, num_items, by_losses, self.scale, values.grad)

@@ -4,11 +4,11 @@ from taichi_softras.arrays.calls import apply_kernel
 from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_number
-from taichi_softras.losses.kernels.image_losses import row_sum_kernel
 from taichi_softras.losses.kernels.photo_losses import (
     TERMS,
     photo_loss_kernel,
     photo_terms_kernel,
+    row_sum_kernel,
 )
 from taichi_softras.losses.sums import Reduction, check_reduction, mean_items
 

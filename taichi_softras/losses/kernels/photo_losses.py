@@ -46,6 +46,23 @@ def photo_terms_kernel(dtype):
 
 
 @functools.cache
+def row_sum_kernel(dtype):
+    """Build the kernel that adds up the rows of an image."""
+
+    @kernel
+    def sum_rows(
+        rows: ti.types.ndarray(dtype=dtype, ndim=3),  # (M, H, K), in
+        sums: ti.types.ndarray(dtype=dtype, ndim=2),  # (M, K), accumulated
+    ):
+        """Add up over the middle dimension."""
+        for m, k in ti.ndrange(sums.shape[0], sums.shape[1]):
+            for row in range(rows.shape[1]):
+                sums[m, k] += rows[m, row, k]
+
+    return sum_rows
+
+
+@functools.cache
 def photo_loss_kernel(dtype):
     """Build the kernel that makes losses of what photographs and images differ by."""
 
