@@ -3,8 +3,8 @@
 import taichi as ti
 
 from taichi_softras.arrays.operator import Allocate, Array
-from taichi_softras.arrays.scan import LARGEST_INT32, prefix_sum
-from taichi_softras.rasterizer.kernels.chunks import chunk_kernels
+from taichi_softras.arrays.scan import LARGEST_INT32, prefix_sum, scan_arrays
+from taichi_softras.rasterizer.kernels.chunks import chunk_kernels, most_chunks
 from taichi_softras.rasterizer.kernels.tiles import LARGEST_TILE, tile_kernels
 
 
@@ -13,19 +13,35 @@ def choose_tile_size(height: int, width: int) -> int:
     return 8 if height * width <= 2048**2 else LARGEST_TILE
 
 
-def list_chunks(boxes: Array, allocate: Allocate) -> tuple[Array, Array]:
+FEW_ENTRIES = 2**16
+
+FEW_CHUNKS = 2**13
+"""Up to so many lists are made in one launch, in arrays as long as they can get; else they are
+counted first, for which a GPU is waited."""
+
+
+def list_chunks(boxes: Array, height: int, width: int, allocate: Allocate) -> tuple[Array, Array]:
     """Cut the pixels of each face into chunks, and list them, face by face.
 
     Args:
         boxes: (B or 1, F) of `BOX_TYPE`, the pixels that each face can reach.
+        height: Rows of the image.
+        width: Columns of the image.
         allocate: Makes arrays.
 
     Returns:
-        Where each face's chunks start, (B * F + 1,) int32, and the face of each chunk.
+        Where each face's chunks start, (B * F + 1,) int32, and the face of each chunk; some numbers
+        to spare may follow.
     """
     kernels = chunk_kernels()
     num_faces = boxes.shape[0] * boxes.shape[1]
     counts = allocate((num_faces,), ti.i32, clear=False)
+    most = num_faces * most_chunks(height, width)
+    if most <= FEW_CHUNKS:
+        chunk_sums, starts = scan_arrays(counts, allocate)
+        chunk_faces = allocate((max(most, 1),), ti.i32, clear=False)
+        kernels.list_few_chunks(boxes, counts, chunk_sums, starts, chunk_faces)
+        return starts, chunk_faces
     kernels.count_chunks(boxes, counts)
     starts, total = prefix_sum(counts, allocate)
     chunk_faces = allocate((max(total, 1),), ti.i32, clear=False)
@@ -48,7 +64,8 @@ def list_tile_faces(
 
     Returns:
         Where each tile's list starts, (B * tile_rows * tile_cols + 1,) int32, and the lists,
-        int64, sorted by face: see `rasterizer.kernels.tiles.pack_entry`.
+        int64, sorted by face: see `rasterizer.kernels.tiles.pack_entry`; some numbers to spare may
+        follow.
 
     Raises:
         ValueError: If the lists have more than 2^31 - 1 entries.
@@ -57,6 +74,21 @@ def list_tile_faces(
     num_tiles = num_items * tile_rows * tile_cols
     kernels = tile_kernels()
     counts = allocate((num_tiles,), ti.i32)
+    most = boxes.shape[0] * boxes.shape[1] * tile_rows * tile_cols
+    if most <= FEW_ENTRIES:
+        chunk_sums, starts = scan_arrays(counts, allocate)
+        entries = allocate((max(most, 1),), ti.i64, clear=False)
+        kernels.list_few(
+            boxes=boxes,
+            tile_size=tile_size,
+            tile_rows=tile_rows,
+            tile_cols=tile_cols,
+            counts=counts,
+            chunk_sums=chunk_sums,
+            starts=starts,
+            entries=entries,
+        )
+        return starts, entries
     kernels.count(boxes, tile_size, tile_rows, tile_cols, counts)
     starts, total = prefix_sum(counts, allocate)
     if total > LARGEST_INT32:

@@ -264,7 +264,9 @@ class RasterizeOperator(Operator):
         self, x: Inputs, faces: Faces, tile_starts: Array, drawn: Drawn, allocate: Allocate
     ) -> None:
         """Add gradients up face by face, by the kernels made by hand."""
-        starts, chunk_faces = list_chunks(faces.boxes, allocate)
+        starts, chunk_faces = list_chunks(
+            faces.boxes, self.settings.height, self.settings.width, allocate
+        )
         for p in self._passes():
             variant = self._variant(p)
             source = self._source(p, x)

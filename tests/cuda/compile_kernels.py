@@ -20,12 +20,15 @@ from taichi.lang.kernel_impl import Kernel
 
 import taichi_softras as sr
 from taichi_softras.arrays.calls import apply
+from taichi_softras.cameras import vertex_stage
 from taichi_softras.cameras.clipping import cut_faces
+from taichi_softras.rasterizer import _lists
 from taichi_softras.rasterizer._inputs import Inputs
 from taichi_softras.rasterizer._operator import RasterizeOperator
 
 DTYPES = {"float32": ti.f32, "float64": ti.f64}
 SETTINGS = sr.RasterizerSettings(height=4, width=4)
+CAMERA = sr.LookAtCamera((0.0, 0.0, 3.0))
 TETRAHEDRON = np.array([[0, 1, 2], [0, 2, 3], [0, 3, 1], [1, 3, 2]], dtype=np.int32)
 NUM_FACES, NUM_VERTICES = len(TETRAHEDRON), 4
 PLACES = ((1.0, 0.9, 0.8), (1.0, 2.0, 3.0))
@@ -77,6 +80,11 @@ def rasterizer_calls(dtype) -> Calls:
         inputs |= {name: array(ti.i32, *shape, grad=False) for name, shape in whole.items()}
         apply(operator, Inputs(face_vertices=array(dtype, 1, NUM_FACES, 3, 3), **inputs))
 
+    def draw_long_lists(_) -> None:
+        with patched(_lists, FEW_ENTRIES=0, FEW_CHUNKS=0):
+            draw(None)
+
+    yield "3 channels, long lists", draw_long_lists
     for channels in (0, 3):
         name = f"{channels} channels, by autodiff"
         yield name, partial(draw_by_autodiff, channels=channels)
@@ -104,8 +112,26 @@ def rasterizer_calls(dtype) -> Calls:
     yield "coverage of a face", lambda _: sr.face_coverage(faces, 0, SETTINGS)
 
 
+@contextlib.contextmanager
+def patched(module, **values: object) -> Iterator[None]:
+    """Give numbers of a module other values for a while."""
+    before = {name: getattr(module, name) for name in values}
+    vars(module).update(values)
+    yield
+    vars(module).update(before)
+
+
 def scene_calls(dtype) -> Calls:
     """Draw lit meshes, with gradients to everything: normals, light, camera, gather."""
+
+    def place(_, clip: bool) -> None:
+        """Place a mesh before a camera that wants no gradient, on a GPU."""
+        vertices, faces = array(dtype, 1, NUM_VERTICES, 3), sr.from_numpy(TETRAHEDRON)
+        with patched(vertex_stage, on_gpu=lambda: True):
+            sr.render_silhouette(vertices, faces, CAMERA, SETTINGS, clip=clip)
+
+    for clip in (True, False):
+        yield f"mesh, plain camera, clip={clip}", partial(place, clip=clip)
 
     def draw(_, faces: np.ndarray) -> None:
         camera = sr.LookAtCamera(

@@ -11,7 +11,8 @@ from taichi_softras.arrays.kernels.scan import NUM_CHUNKS, exclusive_scan
 from taichi_softras.arrays.runtime import ensure_running
 from taichi_softras.arrays.torch_bridge import Allocator
 from taichi_softras.rasterizer import _lists
-from taichi_softras.rasterizer._lists import list_tile_faces
+from taichi_softras.rasterizer._lists import list_chunks, list_tile_faces
+from taichi_softras.rasterizer.kernels.chunks import CHUNK_PIXELS
 from taichi_softras.rasterizer.kernels.tiles import FACE_SHIFT, tile_kernels
 
 CPU = torch.device("cpu")
@@ -55,8 +56,10 @@ def random_boxes(rng, num_items, num_faces, height, width):
     ("num_items", "num_faces", "height", "width", "tile_size"),
     [(1, 1, 1, 1, 4), (2, 30, 9, 17, 4), (1, 50, 16, 8, 8), (3, 7, 40, 5, 16), (1, 5000, 6, 6, 4)],
 )
-def test_lists_of_faces(num_items, num_faces, height, width, tile_size, rng):
+@pytest.mark.parametrize("most", [0, 10**9], ids=["counted first", "in one launch"])
+def test_lists_of_faces(num_items, num_faces, height, width, tile_size, most, rng, monkeypatch):
     """Each tile lists the faces whose boxes touch it, in order, however threads ran."""
+    monkeypatch.setattr(_lists, "FEW_ENTRIES", most)
     boxes = random_boxes(rng, num_items, num_faces, height, width)
     starts, entries = list_tile_faces(
         boxes, num_items, height, width, tile_size, Allocator(CPU, ti.f32)
@@ -84,6 +87,25 @@ def test_lists_of_faces(num_items, num_faces, height, width, tile_size, rng):
     assert len(starts) == tile + 1
 
 
+@pytest.mark.parametrize(
+    ("num_items", "num_faces", "height", "width"),
+    [(1, 1, 1, 1), (2, 30, 90, 170), (1, 50, 16, 1500), (3, 7, 400, 50)],
+)
+@pytest.mark.parametrize("most", [0, 10**9], ids=["counted first", "in one launch"])
+def test_lists_of_chunks(num_items, num_faces, height, width, most, rng, monkeypatch):
+    """Faces are cut into chunks of whole rows, of no more pixels than a chunk has, or of one."""
+    monkeypatch.setattr(_lists, "FEW_CHUNKS", most)
+    boxes = random_boxes(rng, num_items, num_faces, height, width)
+    boxes[0, 0, :4] = torch.tensor([0, 0, height, width])
+    starts, chunk_faces = list_chunks(boxes, height, width, Allocator(CPU, ti.f32))
+    rows, cols = boxes[..., 2].flatten(), boxes[..., 3].flatten()
+    counts = torch.ceil(rows / (CHUNK_PIXELS // cols.clamp(1)).clamp(1)).int()
+    assert starts.tolist() == [0, *counts.cumsum(0).tolist()]
+    expected = torch.arange(len(counts)).repeat_interleave(counts)
+    assert chunk_faces[: len(expected)].tolist() == expected.tolist()
+    assert len(chunk_faces) >= len(expected)
+
+
 def test_lists_are_sorted_whatever_threads_do(monkeypatch):
     """Threads fill lists in any order; here, in the worst."""
     kernels = tile_kernels()
@@ -94,6 +116,7 @@ def test_lists_are_sorted_whatever_threads_do(monkeypatch):
 
     backwards = SimpleNamespace(count=kernels.count, fill=fill, sort=kernels.sort)
     monkeypatch.setattr(_lists, "tile_kernels", lambda: backwards)
+    monkeypatch.setattr(_lists, "FEW_ENTRIES", 0)
     boxes = torch.tensor([0, 0, 4, 4, 0], dtype=torch.int32).repeat(1, 100, 1)
     _, entries = list_tile_faces(boxes, 1, 4, 4, 4, Allocator(CPU, ti.f32))
     assert (entries >> FACE_SHIFT).tolist() == list(range(100))

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import taichi as ti
 
+from taichi_softras.arrays.kernels.scan import scan
 from taichi_softras.arrays.launcher import kernel
 from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
 
@@ -20,6 +21,11 @@ CHUNK_PIXELS = 1024
 def rows_per_chunk(boxes: ti.template(), b, f):
     """How many rows of a face's box make a chunk."""
     return ti.max(CHUNK_PIXELS // ti.max(boxes[b, f][3], 1), 1)
+
+
+def most_chunks(height: int, width: int) -> int:
+    """How many chunks a face of an image can make."""
+    return -(-height // max(CHUNK_PIXELS // max(width, 1), 1))
 
 
 @ti.func
@@ -52,6 +58,21 @@ def pixel_of(chunk: ti.template(), i):
     return chunk.first_row + whole_rows, chunk.first_col + i - whole_rows * chunk.num_cols
 
 
+@ti.func
+def count_each(boxes: ti.template(), counts: ti.template()):
+    """Count each face's chunks."""
+    for b, f in ti.ndrange(boxes.shape[0], boxes.shape[1]):
+        counts[b * boxes.shape[1] + f] = num_chunks(boxes, b, f)
+
+
+@ti.func
+def list_each(starts: ti.template(), chunk_faces: ti.template()):
+    """Write which face each chunk is of."""
+    for face in range(starts.shape[0] - 1):
+        for chunk in range(starts[face], starts[face + 1]):
+            chunk_faces[chunk] = face
+
+
 @functools.cache
 def chunk_kernels() -> SimpleNamespace:
     """Build the kernels that cut faces into chunks."""
@@ -63,8 +84,7 @@ def chunk_kernels() -> SimpleNamespace:
         counts: integers,  # (B * F,), out
     ):
         """Count each face's chunks."""
-        for b, f in ti.ndrange(boxes.shape[0], boxes.shape[1]):
-            counts[b * boxes.shape[1] + f] = num_chunks(boxes, b, f)
+        count_each(boxes, counts)
 
     @kernel
     def list_chunks(
@@ -72,8 +92,21 @@ def chunk_kernels() -> SimpleNamespace:
         chunk_faces: integers,  # (starts[-1],) index of the face among all, out
     ):
         """Write which face each chunk is of."""
-        for face in range(starts.shape[0] - 1):
-            for chunk in range(starts[face], starts[face + 1]):
-                chunk_faces[chunk] = face
+        list_each(starts, chunk_faces)
 
-    return SimpleNamespace(count_chunks=count_chunks, list_chunks=list_chunks)
+    @kernel
+    def list_few_chunks(
+        boxes: ti.types.ndarray(dtype=BOX_TYPE, ndim=2),  # (B or 1, F), in
+        counts: integers,  # (B * F,), scratch
+        chunk_sums: ti.types.ndarray(dtype=ti.i64, ndim=1),  # (NUM_CHUNKS,), scratch
+        starts: integers,  # (B * F + 1,), out
+        chunk_faces: integers,  # (starts[-1] or more,), out
+    ):
+        """Count, lay out and list at once, if the number of chunks is known to be small."""
+        count_each(boxes, counts)
+        scan(counts, chunk_sums, starts)
+        list_each(starts, chunk_faces)
+
+    return SimpleNamespace(
+        count_chunks=count_chunks, list_chunks=list_chunks, list_few_chunks=list_few_chunks
+    )

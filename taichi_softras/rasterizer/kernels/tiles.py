@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import taichi as ti
 
+from taichi_softras.arrays.kernels.scan import scan
 from taichi_softras.arrays.kernels.sort import sort_stretch
 from taichi_softras.arrays.launcher import kernel
 from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
@@ -62,53 +63,101 @@ def reaches_block(entry, row, col, rows: ti.template(), cols: ti.template()):
     return (below | beside) >= 0
 
 
+@ti.func
+def count_faces(boxes: ti.template(), tile_size, tile_rows, tile_cols, counts: ti.template()):
+    """Count the faces that touch each tile."""
+    for b, f in ti.ndrange(boxes.shape[0], boxes.shape[1]):
+        first, last = tile_range(boxes, b, f, tile_size)
+        for row in range(first[0], last[0] + 1):
+            for col in range(first[1], last[1] + 1):
+                counts[(boxes[b, f][4] * tile_rows + row) * tile_cols + col] += 1
+
+
+@ti.func
+def fill_lists(
+    boxes: ti.template(),
+    tile_size,
+    tile_rows,
+    tile_cols,
+    starts: ti.template(),
+    counts: ti.template(),
+    entries: ti.template(),
+):
+    """Write the faces of each tile into its part of the list, and count down to 0."""
+    for b, f in ti.ndrange(boxes.shape[0], boxes.shape[1]):
+        first, last = tile_range(boxes, b, f, tile_size)
+        for row in range(first[0], last[0] + 1):
+            for col in range(first[1], last[1] + 1):
+                tile = (boxes[b, f][4] * tile_rows + row) * tile_cols + col
+                slot = starts[tile + 1] - ti.atomic_sub(counts[tile], 1)
+                entries[slot] = pack_entry(boxes, b, f, row * tile_size, col * tile_size, tile_size)
+
+
+@ti.func
+def sort_lists(starts: ti.template(), entries: ti.template()):
+    """Sort the faces of each tile."""
+    for tile in range(starts.shape[0] - 1):
+        sort_stretch(entries, starts[tile], starts[tile + 1])
+
+
 @functools.cache
 def tile_kernels() -> SimpleNamespace:
-    """Build the kernels that turn boxes into lists of faces, one list a tile."""
+    """Build the kernels that turn boxes into lists of faces, one list a tile.
+
+    The first three are for lists of any length; the last does all at once, if the number of entries
+    is known to be small.
+    """
+    boxes_type = ti.types.ndarray(dtype=BOX_TYPE, ndim=2)
+    integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
+    longs = ti.types.ndarray(dtype=ti.i64, ndim=1)
 
     @kernel
     def count(
-        boxes: ti.types.ndarray(dtype=BOX_TYPE, ndim=2),  # (B, F), in
+        boxes: boxes_type,  # (B, F), in
         tile_size: ti.i32,
         tile_rows: ti.i32,
         tile_cols: ti.i32,
-        counts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (B * tile_rows * tile_cols,), accumulated
+        counts: integers,  # (B * tile_rows * tile_cols,), accumulated
     ):
         """Count the faces that touch each tile."""
-        for b, f in ti.ndrange(boxes.shape[0], boxes.shape[1]):
-            first, last = tile_range(boxes, b, f, tile_size)
-            for row in range(first[0], last[0] + 1):
-                for col in range(first[1], last[1] + 1):
-                    counts[(boxes[b, f][4] * tile_rows + row) * tile_cols + col] += 1
+        count_faces(boxes, tile_size, tile_rows, tile_cols, counts)
 
     @kernel
     def fill(
-        boxes: ti.types.ndarray(dtype=BOX_TYPE, ndim=2),  # (B, F), in
+        boxes: boxes_type,  # (B, F), in
         tile_size: ti.i32,
         tile_rows: ti.i32,
         tile_cols: ti.i32,
-        starts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (tiles + 1,), in
-        counts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (tiles,), counted down to 0
-        entries: ti.types.ndarray(dtype=ti.i64, ndim=1),  # (starts[-1],), out
+        starts: integers,  # (tiles + 1,), in
+        counts: integers,  # (tiles,), counted down to 0
+        entries: longs,  # (starts[-1],), out
     ):
         """Write the faces of each tile into its part of the list."""
-        for b, f in ti.ndrange(boxes.shape[0], boxes.shape[1]):
-            first, last = tile_range(boxes, b, f, tile_size)
-            for row in range(first[0], last[0] + 1):
-                for col in range(first[1], last[1] + 1):
-                    tile = (boxes[b, f][4] * tile_rows + row) * tile_cols + col
-                    slot = starts[tile + 1] - ti.atomic_sub(counts[tile], 1)
-                    entries[slot] = pack_entry(
-                        boxes, b, f, row * tile_size, col * tile_size, tile_size
-                    )
+        fill_lists(boxes, tile_size, tile_rows, tile_cols, starts, counts, entries)
 
     @kernel
     def sort(
-        starts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (tiles + 1,), in
-        entries: ti.types.ndarray(dtype=ti.i64, ndim=1),  # (starts[-1],), in and out
+        starts: integers,  # (tiles + 1,), in
+        entries: longs,  # (starts[-1],), in and out
     ):
         """Sort the faces of each tile."""
-        for tile in range(starts.shape[0] - 1):
-            sort_stretch(entries, starts[tile], starts[tile + 1])
+        sort_lists(starts, entries)
 
-    return SimpleNamespace(count=count, fill=fill, sort=sort)
+    @kernel
+    def list_few(
+        boxes: boxes_type,  # (B, F), in
+        tile_size: ti.i32,
+        tile_rows: ti.i32,
+        tile_cols: ti.i32,
+        counts: integers,  # (tiles,), scratch, of zeros
+        chunk_sums: longs,  # (NUM_CHUNKS,), scratch
+        starts: integers,  # (tiles + 1,), out
+        entries: longs,  # (starts[-1] or more,), out
+    ):
+        """Count, lay out, fill and sort."""
+        count_faces(boxes, tile_size, tile_rows, tile_cols, counts)
+        scan(counts, chunk_sums, starts)
+        fill_lists(boxes, tile_size, tile_rows, tile_cols, starts, counts, entries)
+        sort_lists(starts, entries)
+
+    return SimpleNamespace(count=count, fill=fill, sort=sort, list_few=list_few)
