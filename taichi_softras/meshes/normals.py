@@ -7,20 +7,18 @@ import taichi as ti
 
 from taichi_softras.arrays.calls import apply, apply_kernel
 from taichi_softras.arrays.checks import FACES, check_arrays
-from taichi_softras.arrays.kernels.points import finite_kernel
 from taichi_softras.arrays.operator import Allocate, Array, Operator
 from taichi_softras.meshes.incidence import Incidence, know_faces
 from taichi_softras.meshes.kernels.normals import (
     face_normal_kernel,
     finite_faces_kernel,
     normal_kernels,
-    normalize_kernel,
 )
 
 
 @dataclass(frozen=True)
-class NormalSumOperator(Operator):
-    """Adds the normals of faces, twice their area long, up at their vertices.
+class NormalOperator(Operator):
+    """Averages the normals of faces, by their areas, at their vertices.
 
     The inputs are vertices (B or 1, V, 3) and faces (F, 3) or (B or 1, F, 3); the output is
     (B, V, 3). Faces with an index out of range, or a vertex that isn't finite, don't count.
@@ -36,14 +34,15 @@ class NormalSumOperator(Operator):
     def forward(
         self, inputs: Sequence[Array], allocate: Allocate
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        """Add up."""
+        """Find normals."""
         vertices, faces = inputs
-        finite = allocate(tuple(vertices.shape[:2]), ti.i32, clear=False)
-        finite_kernel(allocate.dtype)(vertices, finite)
         lists = self.incidence.lists(faces, vertices.shape[1], allocate)
-        sums = allocate((self.num_items, *vertices.shape[1:]))
-        normal_kernels(allocate.dtype).add_normals(vertices, faces, finite, *lists, sums)
-        return (sums,), (finite, *lists)
+        finite = allocate(tuple(vertices.shape[:2]), ti.i32, clear=False)
+        sums, normals = (
+            allocate((self.num_items, *vertices.shape[1:]), clear=False) for _ in range(2)
+        )
+        normal_kernels(allocate.dtype).find(vertices, faces, *lists, finite, sums, normals)
+        return (normals,), (*lists, finite, sums)
 
     def backward(
         self,
@@ -55,16 +54,9 @@ class NormalSumOperator(Operator):
         """Differentiate with respect to the vertices."""
         vertices, faces = inputs
         if vertices.grad is not None:
-            finite, starts, corners = saved
-            normal_kernels(allocate.dtype).add_normals_backward(
-                vertices=vertices,
-                faces=faces,
-                finite=finite,
-                starts=starts,
-                corners=corners,
-                grad_sums=outputs[0].grad,
-                grad_vertices=vertices.grad,
-            )
+            grad_sums = allocate(tuple(outputs[0].shape), clear=False)
+            differentiate = normal_kernels(allocate.dtype).differentiate
+            differentiate(*(vertices, faces, *saved, outputs[0].grad, grad_sums, vertices.grad))
 
 
 def vertex_normals(vertices: Array, faces: Array, *, incidence: Incidence | None = None) -> Array:
@@ -87,9 +79,8 @@ def vertex_normals(vertices: Array, faces: Array, *, incidence: Incidence | None
     if incidence is None:
         faces, incidence = know_faces(faces, num_vertices=sizes["V"])
     sizes = check_arrays(vertices=(vertices, "(B or 1, V, 3)"), faces=(faces, FACES))
-    add = NormalSumOperator(sizes["B"], incidence)
-    (sums,) = apply(add, (vertices, faces))
-    return apply_kernel(normalize_kernel, (sums,), (sizes["B"], sizes["V"], 3))
+    (normals,) = apply(NormalOperator(sizes["B"], incidence), (vertices, faces))
+    return normals
 
 
 def face_normals(face_points: Array) -> Array:

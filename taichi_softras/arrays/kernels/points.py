@@ -4,7 +4,7 @@ import functools
 
 import taichi as ti
 
-from taichi_softras.arrays.kernels.arithmetic import is_workable
+from taichi_softras.arrays.kernels.arithmetic import inverse, is_workable
 from taichi_softras.arrays.launcher import kernel
 
 SMALLEST_LENGTH = 2.0**-40
@@ -83,10 +83,32 @@ def is_marked(finite: ti.template(), b, v):
 
 
 @ti.func
+def magnifier_of(vector, dtype: ti.template()):
+    """By how much a vector is magnified before it is squared."""
+    return ti.select(
+        ti.abs(vector).max() < dtype(TINY), dtype(ti.static(MAGNIFIER[dtype])), dtype(1.0)
+    )
+
+
+@ti.func
 def unit(vector, smallest, dtype: ti.template()):
     """Scale a vector to length 1; one with no number above ``smallest``, which may be 0, to 0."""
     largest = ti.abs(vector).max()
-    scale = ti.select(largest < dtype(TINY), dtype(ti.static(MAGNIFIER[dtype])), 1)
-    scaled = scale * vector
+    scaled = magnifier_of(vector, dtype) * vector
     length_sq = ti.max(scaled.norm_sqr(), dtype(ti.static(SMALLEST_SQUARE[dtype])))
     return ti.select(largest > smallest, 1, 0) * scaled / ti.sqrt(length_sq)
+
+
+@ti.func
+def unit_adjoint(vector, grad, smallest, dtype: ti.template()):
+    """Take the gradient of what `unit` gives to one of the vector."""
+    result = 0 * grad
+    if ti.abs(vector).max() > smallest:
+        scale = magnifier_of(vector, dtype)
+        scaled = scale * vector
+        length_sq = scaled.norm_sqr()
+        least = dtype(ti.static(SMALLEST_SQUARE[dtype]))
+        along = ti.select(length_sq > least, scaled.dot(grad), 0)
+        inverse_sq = inverse(ti.max(length_sq, least), dtype)
+        result = scale * ti.sqrt(inverse_sq) * (grad - inverse_sq * along * scaled)
+    return result

@@ -6,11 +6,7 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import is_workable
-from taichi_softras.arrays.kernels.points import (
-    is_marked,
-    point_of,
-    unit,
-)
+from taichi_softras.arrays.kernels.points import is_marked, point_of, unit, unit_adjoint
 from taichi_softras.arrays.launcher import kernel
 from taichi_softras.meshes.kernels.incidence import face_vertices, list_of
 
@@ -32,41 +28,27 @@ def face_normal(p, q, r, dtype: ti.template()):
 
 
 @functools.cache
-def normalize_kernel(dtype):
-    """Build the kernel that scales vectors to length 1."""
-    array3 = ti.types.ndarray(dtype=dtype, ndim=3)
-
-    @kernel
-    def normalize(
-        vectors: array3,  # (B, V, 3), in
-        units: array3,  # (B, V, 3), accumulated
-    ):
-        """Scale each vector to length 1, and those of no length to 0."""
-        for b, v in ti.ndrange(units.shape[0], units.shape[1]):
-            result = unit(point_of(vectors, b, v), dtype(0.0), dtype)
-            for c in ti.static(range(3)):
-                units[b, v, c] += result[c]
-
-    return normalize
-
-
-@functools.cache
 def normal_kernels(dtype) -> SimpleNamespace:
-    """Build the kernels that add face normals up at vertices, and differentiate that."""
+    """Build the kernels that find the normals of vertices, and differentiate that by hand."""
     array3 = ti.types.ndarray(dtype=dtype, ndim=3)
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
+    faces_type = ti.types.ndarray(dtype=ti.i32)
+    mask = ti.types.ndarray(dtype=ti.i32, ndim=2)
     vec3 = ti.types.vector(3, dtype)
 
     @kernel
-    def add_normals(
+    def find_normals(
         vertices: array3,  # (B or 1, V, 3) world, in
-        faces: ti.types.ndarray(dtype=ti.i32),  # (F, 3) or (B or 1, F, 3), in
-        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, V), in
+        faces: faces_type,  # (F, 3) or (B or 1, F, 3), in
         starts: integers,  # (L * V + 1,), in
         corners: integers,  # (starts[-1] at least,), in
-        sums: array3,  # (B, V, 3), accumulated
+        finite: mask,  # (B or 1, V), which vertices are, out
+        sums: array3,  # (B, V, 3), the sums of normals, twice their faces' area long, out
+        normals: array3,  # (B, V, 3), the same of length 1, or 0, out
     ):
-        """Add the normals, twice their area long, of the faces at each vertex."""
+        """Add the normals of the faces at each vertex, and scale the sum to length 1."""
+        for b, v in finite:
+            finite[b, v] = is_workable(point_of(vertices, b, v), dtype)
         for b, v in ti.ndrange(sums.shape[0], sums.shape[1]):
             total = vec3(0)
             longest = dtype(0.0)
@@ -81,18 +63,23 @@ def normal_kernels(dtype) -> SimpleNamespace:
                     total += normal
                     longest = ti.max(longest, ti.abs(normal).max())
             # Normals that cancel leave rounding, which has no direction, and so no gradient.
-            if ti.abs(total).max() > dtype(SMALLEST_SINE) * longest:
-                for c in ti.static(range(3)):
-                    sums[b, v, c] += total[c]
+            if ti.abs(total).max() <= dtype(SMALLEST_SINE) * longest:
+                total = vec3(0)
+            result = unit(total, dtype(0.0), dtype)
+            for c in ti.static(range(3)):
+                sums[b, v, c] = total[c]
+                normals[b, v, c] = result[c]
 
     @kernel
-    def add_normals_backward(
+    def find_normals_backward(
         vertices: array3,  # (B or 1, V, 3) world, in
-        faces: ti.types.ndarray(dtype=ti.i32),  # (F, 3) or (B or 1, F, 3), in
-        finite: ti.types.ndarray(dtype=ti.i32, ndim=2),  # (B or 1, V), in
+        faces: faces_type,  # (F, 3) or (B or 1, F, 3), in
         starts: integers,  # (L * V + 1,), in
         corners: integers,  # (starts[-1] at least,), in
-        grad_sums: array3,  # (B, V, 3), in
+        finite: mask,  # (B or 1, V), in
+        sums: array3,  # (B, V, 3), in
+        grad_normals: array3,  # (B, V, 3), in
+        grad_sums: array3,  # (B, V, 3), scratch
         grad_vertices: array3,  # (B or 1, V, 3), accumulated
     ):
         """Add gradients with respect to the vertices: of n = (q - p) x (r - p), dn = dp x (q - r).
@@ -100,6 +87,12 @@ def normal_kernels(dtype) -> SimpleNamespace:
         So the derivative of g . n with respect to p is (q - r) x g, where g is the sum of the
         gradients of the normals at the face's three corners.
         """
+        for b, v in ti.ndrange(sums.shape[0], sums.shape[1]):
+            grad = unit_adjoint(
+                point_of(sums, b, v), point_of(grad_normals, b, v), dtype(0.0), dtype
+            )
+            for c in ti.static(range(3)):
+                grad_sums[b, v, c] = grad[c]
         for b_vertex, v in ti.ndrange(grad_vertices.shape[0], grad_vertices.shape[1]):
             items = grad_sums.shape[0] // grad_vertices.shape[0]
             total = vec3(0)
@@ -117,7 +110,7 @@ def normal_kernels(dtype) -> SimpleNamespace:
             for c in ti.static(range(3)):
                 grad_vertices[b_vertex, v, c] += total[c]
 
-    return SimpleNamespace(add_normals=add_normals, add_normals_backward=add_normals_backward)
+    return SimpleNamespace(find=find_normals, differentiate=find_normals_backward)
 
 
 @functools.cache
