@@ -124,12 +124,21 @@ from taichi_softras.rasterizer import (
     register,
     summarize_fragments,
 )
+from taichi_softras.reconstruction import (
+    Agreement,
+    ReconstructionOptions,
+    bake_texture,
+    measure_agreement,
+    reconstruct,
+    visual_hull,
+)
 from taichi_softras.renderer import render, render_silhouette
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Adam",
+    "Agreement",
     "Alpha",
     "AmbientLight",
     "Camera",
@@ -161,6 +170,7 @@ __all__ = [
     "Pose",
     "PosedCamera",
     "RasterizerSettings",
+    "ReconstructionOptions",
     "Schedule",
     "SilhouetteFitOptions",
     "SparseMatrix",
@@ -172,6 +182,7 @@ __all__ = [
     "UVTexture",
     "add_to_loss",
     "anneal",
+    "bake_texture",
     "camera_from_colmap",
     "camera_from_opengl",
     "camera_from_pytorch3d",
@@ -200,6 +211,7 @@ __all__ = [
     "laplacian_loss",
     "list_fragments",
     "mask_object",
+    "measure_agreement",
     "mesh_chamfer_distance",
     "mesh_subdivision",
     "mesh_topology",
@@ -216,6 +228,7 @@ __all__ = [
     "rasterize_silhouette",
     "read_captures",
     "read_mesh",
+    "reconstruct",
     "register",
     "remesh",
     "render",
@@ -235,6 +248,7 @@ __all__ = [
     "torus",
     "vertex_normals",
     "view_to_ndc",
+    "visual_hull",
     "voxel_iou",
     "voxelize",
     "write_mesh",

@@ -40,7 +40,7 @@ def find_colmap(folder: Path) -> list[Shot] | None:
     Raises:
         ValueError: If the model is damaged, a lens is of a kind that OpenCV has no formula for, or
             a picture is not there.
-        ImportError: If ``pycolmap`` is not installed.
+        RuntimeError: If ``pycolmap`` is not installed.
     """
     places = [folder / name for name in FOLDERS]
     model = next((place for place in places if _is_model(place)), None)
@@ -63,9 +63,8 @@ def _read(model: Path) -> Any:
     try:
         import pycolmap
     except ImportError:
-        raise ImportError(
-            "COLMAP's models are read by pycolmap, which is not installed: "
-            "pip install 'taichi_softras[photos]'"
+        raise RuntimeError(
+            "COLMAP's models need pycolmap: pip install 'taichi_softras[photos]'"
         ) from None
     try:
         return pycolmap.Reconstruction(str(model))

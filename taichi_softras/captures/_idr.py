@@ -61,7 +61,7 @@ def find_idr(folder: Path) -> list[Shot] | None:
 def _matrices(path: Path) -> list[NDArray[Any]]:
     """Read the matrices, which are numbered from 0."""
     try:
-        with np.load(path) as arrays:
+        with path.open("rb") as file, np.load(file) as arrays:
             found = {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         raise ValueError(f"{path.name} must be a file of NumPy arrays") from None

@@ -66,7 +66,7 @@ def read_captures(
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ImportError: If the extra ``photos`` is needed, and not installed.
+        RuntimeError: If the extra ``photos`` is needed, and not installed.
         TypeError: If an argument is of the wrong kind.
         ValueError: If the folder has no cameras, or what is in it is damaged or does not fit
             together: it says which file or picture, and how.

@@ -7,11 +7,13 @@ from typing import Any
 
 import tyro
 
+from taichi_softras.cli.bake import Bake
 from taichi_softras.cli.bench import Bench
 from taichi_softras.cli.demo import Demo
 from taichi_softras.cli.fit import Fit
 from taichi_softras.cli.gradients import Gradients
 from taichi_softras.cli.info import Info
+from taichi_softras.cli.reconstruct import Reconstruct
 from taichi_softras.cli.render import Render
 from taichi_softras.cli.scaling import Scaling
 from taichi_softras.cli.view import ViewCommand
@@ -20,6 +22,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "render": Render,
     "view": ViewCommand,
     "fit": Fit,
+    "reconstruct": Reconstruct,
+    "bake": Bake,
     "demo": Demo,
     "bench": Bench,
     "scaling": Scaling,

@@ -20,11 +20,14 @@ from taichi.lang.kernel_impl import Kernel
 
 import taichi_softras as sr
 from taichi_softras.arrays.calls import apply
+from taichi_softras.arrays.taichi_bridge import unrecorded
 from taichi_softras.cameras import vertex_stage
 from taichi_softras.cameras.clipping import cut_faces
 from taichi_softras.rasterizer import _lists
 from taichi_softras.rasterizer._inputs import Inputs
 from taichi_softras.rasterizer._operator import RasterizeOperator
+from taichi_softras.reconstruction.hull import _Carver
+from taichi_softras.reconstruction.kernels.sampling import sample_kernel
 
 DTYPES = {"float32": ti.f32, "float64": ti.f64}
 SETTINGS = sr.RasterizerSettings(height=4, width=4)
@@ -316,6 +319,20 @@ def voxel_calls(dtype) -> Calls:
     yield "voxels", lambda _: sr.voxelize(array(dtype, 1, NUM_VERTICES, 3), TETRAHEDRON, 4)
 
 
+def photo_calls(dtype) -> Calls:
+    """Carve, and look colours up: in float32, whatever came."""
+    ones = np.ones((2, 3, 4), np.float32)
+    carver = _Carver(ones > 0, ones > 0, ones, np.ones(2), 0, 1)
+    yield "carving", lambda _: carver.carve(np.zeros(3), 1.0, (2, 2, 2))
+    points, color = np.ones((5, 3), np.float32), np.zeros((5, 4), np.float32)
+    pixels, numbers = np.ones((2, 4, 4, 3), np.uint8), np.ones(2, np.float32)
+    photos = (pixels, pixels[..., 0].copy(), ones, ones, points[:2], numbers, numbers)
+    yield (
+        "colours of photographs",
+        lambda _: unrecorded(lambda: sample_kernel()(points, points, *photos, points, 0.1, color)),
+    )
+
+
 FAMILIES = {
     rasterizer_calls: True,
     scene_calls: True,
@@ -326,6 +343,7 @@ FAMILIES = {
     inspection_calls: False,
     optimizer_calls: False,
     voxel_calls: False,
+    photo_calls: False,
 }
 """Families of calls, and whether a tape records them: add those of new kernels here."""
 

@@ -1,0 +1,84 @@
+"""Drawing meshes as photographs show them: one camera after the other, with hard edges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taichi_softras.arrays.taichi_bridge import from_numpy
+from taichi_softras.cameras.depths import depth_range
+from taichi_softras.cameras.selection import select_cameras
+from taichi_softras.captures.captures import Captures
+from taichi_softras.lights.kinds import Lighting
+from taichi_softras.meshes.mesh import Mesh
+from taichi_softras.rasterizer.settings import RasterizerSettings
+from taichi_softras.rasterizer.textures import UVTexture
+from taichi_softras.renderer import render
+
+MOST_ROWS = 480
+"""Of drawings that tell what is seen from where."""
+
+
+def hard_settings(mesh: Mesh, captures: Captures, **options: Any) -> RasterizerSettings:
+    """Make settings for drawings like photographs: hard edges, nearest faces, all depths.
+
+    Raises:
+        ValueError: If all of the mesh is behind a camera.
+    """
+    _, height, width = captures.known.shape
+    near, far = depth_range(mesh.to_taichi()[0], captures.camera)
+    settings = RasterizerSettings(
+        height=height, width=width, near=near, far=far, sigma=1e-7, color="hard"
+    )
+    return replace(settings, **options)
+
+
+def draw_captures(
+    mesh: Mesh,
+    captures: Captures,
+    *,
+    light: Lighting | None = None,
+    supersampling: int = 2,
+    **options: Any,
+) -> Iterator[NDArray[np.float32]]:
+    """Draw a mesh, with its texture or colours, from where each photograph was taken.
+
+    Args:
+        mesh: What is drawn.
+        captures: Photographs, whose size the drawings have.
+        light: What is on it; None if colours are what photographs show.
+        supersampling: Rows and columns of samples in a pixel.
+        options: Other settings of the rasterizer.
+
+    Yields:
+        (H, W, 4), straight red, green and blue, and alpha.
+    """
+    settings = hard_settings(mesh, captures, supersampling=supersampling, **options)
+    vertices, faces, colors = mesh.to_taichi()
+    texture = UVTexture.from_maps(mesh.texture_maps(), vertices) if mesh.materials else colors
+    for i in range(len(captures)):
+        camera = select_cameras(captures.camera, i)
+        image = render(vertices, faces, texture, camera, settings, light=light)
+        yield np.asarray(image.to_numpy()[0])
+
+
+def draw_depths(mesh: Mesh, captures: Captures) -> NDArray[np.float32]:
+    """Draw depths along the view axis, (N, h, w), not larger than needed; far where nothing is."""
+    _, height, width = captures.known.shape
+    scale = min(1.0, MOST_ROWS / min(height, width))
+    # The camera wants pictures of its shape: so both sides are scaled, and rounded, alike.
+    factor = max(1, round(1 / scale))
+    smaller = captures.reduced(factor)
+    settings = hard_settings(mesh, smaller)
+    vertices, faces, _ = mesh.to_taichi()
+    white = from_numpy(np.ones((1, 1, 1), np.float32))
+    depths = []
+    for i in range(len(captures)):
+        camera = select_cameras(smaller.camera, i)
+        image = render(vertices, faces, white, camera, settings, depth=True)
+        depths.append(image.to_numpy()[0, :, :, 1])
+    return np.stack(depths)

@@ -1,0 +1,1 @@
+"""Kernels of `taichi_softras.reconstruction`. None is differentiable."""

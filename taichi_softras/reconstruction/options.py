@@ -1,0 +1,126 @@
+"""How a mesh is made of photographs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from taichi_softras.arrays.options import (
+    check_flag,
+    check_integer,
+    check_number,
+    check_positive,
+    keep_checked,
+)
+
+COARSE_ROWS, FINE_ROWS = 240, 480
+"""Rows, or columns if they are fewer, of the pictures that are fitted to at first, and in the
+end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReconstructionOptions:
+    """How a mesh is fitted to photographs. Lengths are those of an object of size 2.
+
+    Attributes:
+        resolution: Voxels along the longest side of the visual hull. At least 8.
+        wrong_masks: How many masks may be wrong at a point of the hull, 0 to 8.
+        one_color: Whether the object has one colour, so that all shading is light: relief is then
+            found by light first, second-order spherical harmonics, which is cleaner.
+        finest: Length of edges in the end. Above 0.
+        views: Photographs compared at a step. At least 1.
+        color_weight: How much colours count beside silhouettes. At least 0.
+        laplacian: Weight of the Laplacian loss, which keeps the surface smooth. At least 0.
+        gamma: Softness of occlusion. Above 0.
+        pace: Factor of all numbers of steps: 1 is what a good result takes. Above 0.
+        texture: Height and width of the image map; 0 for colours of vertices alone.
+        seed: Of the order of photographs.
+
+    Raises:
+        TypeError: If a value is of the wrong type.
+        ValueError: If a value is outside the range given for it.
+    """
+
+    resolution: int = 96
+    wrong_masks: int = 0
+    one_color: bool = False
+    finest: float = 0.025
+    views: int = 4
+    color_weight: float = 1.0
+    laplacian: float = 0.1
+    gamma: float = 5e-4
+    pace: float = 1.0
+    texture: int = 1024
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        keep_checked(self, ("resolution",), check_integer, at_least=8)
+        keep_checked(self, ("views",), check_integer, at_least=1)
+        keep_checked(self, ("wrong_masks", "seed", "texture"), check_integer, at_least=0)
+        keep_checked(self, ("one_color",), check_flag)
+        keep_checked(self, ("finest", "gamma", "pace"), check_positive)
+        keep_checked(self, ("color_weight", "laplacian"), check_number)
+        for name in ("color_weight", "laplacian"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A part of the fit, with a mesh of its own.
+
+    Attributes:
+        title: What it is called.
+        length: Of edges.
+        steps: Of the optimiser.
+        rows: Rows, or columns if fewer, that pictures have at least, where they are scaled down.
+        rate: Length of the first step.
+        decay: What the last step's length is of the first's.
+        kind: What is fitted beside vertices: nothing, the light on one colour, or colours.
+    """
+
+    title: str
+    length: float
+    steps: int
+    rows: int
+    rate: float
+    decay: float = 0.3
+    kind: str = "colors"
+
+    def factor(self, height: int, width: int) -> int:
+        """How much smaller pictures are made, in whole numbers."""
+        return max(1, round(min(height, width) / self.rows))
+
+
+def plan_stages(options: ReconstructionOptions, *, from_hull: bool) -> tuple[Stage, ...]:
+    """List the stages of a fit, coarse to fine.
+
+    Args:
+        options: How.
+        from_hull: Whether the mesh to start from has the photographs' silhouettes already.
+    """
+    coarse = COARSE_ROWS
+    lengths = [max(length, options.finest) for length in (0.08, 0.055, 0.035)]
+    stages = []
+    if not from_hull:
+        stages += [
+            Stage(title="silhouettes", length=x, steps=n, rows=coarse, rate=r, kind="silhouettes")
+            for x, n, r in zip((0.16, 0.1, lengths[0]), (150, 100, 100), (0.02, 0.01, 5e-3))
+        ]
+    kind = "light" if options.one_color else "colors"
+    rates = (5e-2, 3e-2, 2e-2) if options.one_color else (4e-3, 3e-3, 1.5e-3)
+    steps = (80, 80, 80) if options.one_color else (100, 100, 100)
+    stages += [
+        Stage(title=kind, length=x, steps=n, rows=coarse, rate=r, kind=kind)
+        for x, n, r in zip(lengths, steps, rates)
+    ]
+    finest = Stage(title="detail", length=lengths[-1], steps=80, rows=coarse, rate=2e-3, decay=0.4)
+    if options.one_color:
+        stages.append(Stage(title="colors", length=lengths[-1], steps=60, rows=coarse, rate=1e-3))
+    stages.append(finest)
+    stages.append(
+        Stage(title="finest", length=options.finest, steps=50, rows=FINE_ROWS, rate=1e-3, decay=0.2)
+    )
+    return tuple(
+        Stage(**{**vars(stage), "steps": max(1, round(stage.steps * options.pace))})
+        for stage in stages
+    )
