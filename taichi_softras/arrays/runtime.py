@@ -73,7 +73,7 @@ def running_arch() -> str:
 
 def on_gpu() -> bool:
     """Tell whether what runs is CUDA."""
-    return running_arch() == "cuda"
+    return bool(impl.current_cfg().arch == ti.cuda)
 
 
 def ensure_running(device: str | None = None) -> None:

@@ -33,6 +33,8 @@ def describe_machine() -> dict[str, str]:
         "machine": f"{platform.system()} {platform.machine()}, {_processor()}",
         "cores": f"{os.cpu_count()}; Taichi's threads: {impl.current_cfg().cpu_max_num_threads}",
         "backend": running_arch(),
+        # PyTorch's threads wait busily by default, on cores that Taichi's want.
+        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "not set"),
     }
 
 

@@ -14,6 +14,7 @@ from taichi_softras.bench.reports import Change
 
 if TYPE_CHECKING:
     from taichi_softras.bench.baselines.comparing import Comparison
+    from taichi_softras.bench.small_steps import SmallStep
 
 
 def in_milliseconds(seconds: Sequence[float]) -> str:
@@ -61,6 +62,30 @@ def comparison_table(name: str, comparisons: Sequence[Comparison]) -> Table:
             *(in_milliseconds(times) for column in columns_of_times for times in column),
             *(f"{ratio:.3g}" for ratio in ratios),
             f"{comparison.difference:.1e}",
+        )
+    return table
+
+
+def small_steps_table(plain: Sequence[float], steps: Sequence[SmallStep]) -> Table:
+    """Lay out times of small steps, and how many launches of Taichi's own they are worth."""
+    launch = statistics.median(plain)
+    title = "From PyTorch, 64², 320 faces. Milliseconds: median (minimum)"
+    table = Table(
+        title=title,
+        caption=f"A launch by Taichi itself of a kernel of five tensors: {launch * 1e6:.0f} µs",
+    )
+    columns = (
+        *("forward", "step", "processor time of a step", "launches: forward", "step"),
+        *("in launches by Taichi: forward", "step"),
+    )
+    for column in ("case", *columns):
+        table.add_column(column, justify="left" if column == "case" else "right")
+    for step in steps:
+        table.add_row(
+            step.name,
+            *(in_milliseconds(times) for times in (step.forward, step.both, step.cpu)),
+            *map(str, (step.forward_launches, step.launches)),
+            *(f"{statistics.median(times) / launch:.1f}" for times in (step.forward, step.both)),
         )
     return table
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +22,20 @@ from taichi_softras.bench.reports import (
     read_report,
     write_report,
 )
-from taichi_softras.bench.tables import cases_table, changes_table, comparison_table
+from taichi_softras.bench.tables import (
+    cases_table,
+    changes_table,
+    comparison_table,
+    small_steps_table,
+)
 
 if TYPE_CHECKING:
     from taichi_softras.bench.baselines.comparing import Comparison
+
+
+POLICY_ADVICE = (
+    "OMP_WAIT_POLICY=passive keeps PyTorch's threads from waiting busily, on cores that others want"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +49,7 @@ class Bench:
             build.sh and limit.py, whose functions are `alloc`, `forward` and `backward`), to
             build and to compare with. Needs PyTorch, and a C++ compiler.
         against: What else to compare with: a dense rasterizer in PyTorch, or PyTorch3D.
+        small: Time steps of one view and few pixels instead, from PyTorch.
         json: A file to write everything to as well.
         note: What else to know of the measurements; it is kept in that file.
         compare: Two such files: print how the second's times compare with the first's, and
@@ -48,6 +60,7 @@ class Bench:
     arch: Literal["cpu", "cuda"] = "cpu"
     limit: Path | None = None
     against: tuple[Literal["torch", "pytorch3d"], ...] = ()
+    small: bool = False
     json: Path | None = None
     note: str = ""
     compare: tuple[Path, Path] | None = None
@@ -63,6 +76,14 @@ class Bench:
         machine = describe_machine()
         for name, value in machine.items():
             console.print(f"{name}: {value}", highlight=False)
+        if self.arch == "cpu" and "OMP_WAIT_POLICY" not in os.environ:
+            console.print(POLICY_ADVICE, highlight=False)
+        if self.small:
+            # Only this needs PyTorch.
+            from taichi_softras.bench.small_steps import measure_small_steps
+
+            console.print(small_steps_table(*measure_small_steps(self.runs, self.arch)))
+            return
         requests = [Request(case=case, runs=self.runs, arch=self.arch) for case in cases.CASES]
         found = [(request.case, measure_alone(request)) for request in requests]
         console.print(cases_table(found))
