@@ -51,18 +51,27 @@ def check_arrays(like: Array | None = None, /, **wanted: tuple[Array, str]) -> S
         >>> check_arrays(vertices=(vertices, "(B or 1, V, 3)"), faces=(faces, "(F, 3) int32"))
         {'V': 8, 'F': 12, 'B': 1}
     """
-    dtype = None if like is None else dtype_of(like)
+    described = tuple(
+        (name, text, _kind_of(name, array), tuple(array.shape))
+        for name, (array, text) in wanted.items()
+    )
+    return dict(_check_described(None if like is None else dtype_of(like), described))
+
+
+@functools.lru_cache(maxsize=1024)
+def _check_described(
+    dtype: Any, described: tuple[tuple[str, str, Any, tuple[int, ...]], ...]
+) -> Sizes:
+    """Check names, what is wanted, types and shapes: each step asks for the same again."""
     sizes: Sizes = {}
     checked: list[tuple[str, tuple[_Dim, ...], tuple[int, ...]]] = []
-    for name, (array, text) in wanted.items():
+    for name, text, its_dtype, found in described:
         shapes = _parse(text)
-        _check_kind(name, array)
         if shapes[0].dtypes:
-            _check_type(name, array, *shapes[0].dtypes)
+            _check_type(name, its_dtype, *shapes[0].dtypes)
         else:
-            _check_type(name, array, *(FLOATS if dtype is None else (dtype,)))
-            dtype = dtype_of(array)
-        found = tuple(int(size) for size in array.shape)
+            _check_type(name, its_dtype, *(FLOATS if dtype is None else (dtype,)))
+            dtype = its_dtype
         dims = _pick(name, shapes, found)
         known = dict(sizes)
         if not all(_binds(dim, size, sizes) for dim, size in zip(dims, found)):
@@ -86,8 +95,9 @@ def check_faces(faces: Array, *, num_vertices: int) -> Array:
         TypeError: If they are not integers.
         ValueError: If their shape doesn't fit, or an index is out of range.
     """
-    _check_kind("faces", faces)
-    _check_type("faces", faces, *((ti.i32, ti.i64) if is_tensor(faces) else (ti.i32,)))
+    _check_type(
+        "faces", _kind_of("faces", faces), *((ti.i32, ti.i64) if is_tensor(faces) else (ti.i32,))
+    )
     if len(faces.shape) not in (2, 3) or faces.shape[-1] != 3:
         raise ValueError(f"faces must have shape (F, 3) or (B, F, 3), got {tuple(faces.shape)}")
     if not is_tensor(faces):
@@ -159,15 +169,16 @@ def _parse(text: str) -> tuple[_Shape, ...]:
     return tuple(shapes)
 
 
-def _check_kind(name: str, array: Array) -> None:
+def _kind_of(name: str, array: Array) -> Any:
+    """Tell the type of an array's numbers."""
     if not is_array(array):
         raise TypeError(
             f"{name} must be a torch.Tensor or a ti.ndarray, got {type(array).__name__}"
         )
+    return dtype_of(array)
 
 
-def _check_type(name: str, array: Array, *dtypes: Any) -> None:
-    found = dtype_of(array)
+def _check_type(name: str, found: Any, *dtypes: Any) -> None:
     if found not in dtypes:
         raise TypeError(f"{name} must be {' or '.join(map(_name, dtypes))}, got {_name(found)}")
 

@@ -2,7 +2,7 @@
 
 import taichi as ti
 
-from taichi_softras.arrays.kernels.scan import NUM_CHUNKS, exclusive_scan
+from taichi_softras.arrays.kernels.scan import FEW_CHUNKS, NUM_CHUNKS, exclusive_scan
 from taichi_softras.arrays.operator import Allocate, Array
 
 LARGEST_INT32 = 2**31 - 1
@@ -21,5 +21,7 @@ def prefix_sum(counts: Array, allocate: Allocate) -> tuple[Array, int]:
 
 def scan_arrays(counts: Array, allocate: Allocate) -> tuple[Array, Array]:
     """Make the arrays that `kernels.scan.scan` needs for counts (N,): scratch, and the sums."""
-    starts = allocate((counts.shape[0] + 1,), ti.i32, clear=False)
-    return allocate((NUM_CHUNKS,), ti.i64, clear=False), starts
+    num_counts = counts.shape[0]
+    chunks = FEW_CHUNKS if num_counts <= FEW_CHUNKS**2 else NUM_CHUNKS
+    chunk_sums = allocate((chunks,), ti.i64, clear=False)
+    return chunk_sums, allocate((num_counts + 1,), ti.i32, clear=False)
