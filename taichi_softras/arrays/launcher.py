@@ -79,6 +79,13 @@ class _Arguments(NamedTuple):
     numbers: tuple[tuple[int, str, tuple[type, ...]], ...]
 
 
+Signature = tuple[Any, ...]
+"""Types and dimensions of a call's arrays."""
+
+Place = tuple[int, Any, int] | None
+"""Address, sizes and address of the gradient of a tensor; None of an ndarray."""
+
+
 class _Compiled:
     """What is kept of a signature: the compiled kernel, and where its arguments are put.
 
@@ -87,7 +94,7 @@ class _Compiled:
         make_context: Makes Taichi's object that holds the arguments of a launch.
         context: Such an object, for all launches of a CPU one after another: what is as it was at
             the last one is not put there again. None on a GPU, where a launch leaves its marks.
-        places: Address, sizes and address of the gradient of each tensor that it holds.
+        places: The `Place` of each array that it holds.
         numbers: The numbers that it holds.
     """
 
@@ -98,7 +105,7 @@ class _Compiled:
     ) -> None:
         self.kernel, self.make_context = kernel, make_context
         self.context = make_context() if on_cpu else None
-        self.places: list[Any] = [None] * len(arguments.arrays)
+        self.places: list[Place] = [None] * len(arguments.arrays)
         self.numbers: list[Any] = [None] * len(arguments.numbers)
 
 
@@ -118,7 +125,7 @@ class _Launcher:
         self.plain = plain
         self._taichi: Any = taichi if arguments is not None else None
         self._arguments = _Arguments((), (), ()) if arguments is None else arguments
-        self._kept: dict[Any, _Compiled] = {}
+        self._kept: dict[Signature, _Compiled] = {}
         self._program: Callable[[], Any] = lambda: None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -128,14 +135,15 @@ class _Launcher:
             _num_launches += 1
             ordered = self._order(args, kwargs)
             program = self._find_program()
-            signature = None
+            looked_at = None
             if ordered is not None and program is not None:
-                signature = self._sign(ordered)
-            if ordered is None or signature is None:
+                looked_at = self._look_at(ordered)
+            if ordered is None or looked_at is None:
                 return self.plain(*args, **kwargs)
+            signature, places = looked_at
             compiled = self._kept.get(signature)
             if compiled is not None:
-                return self._launch(compiled, program, ordered)
+                return self._launch(compiled, program, ordered, places)
             result = self.plain(*ordered)
             self._keep(signature, program, ordered)
             return result
@@ -163,30 +171,34 @@ class _Launcher:
             self._program = weakref.ref(program)
         return program
 
-    def _sign(self, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        """Make the signature of a call; None if it must be Taichi's own."""
+    def _look_at(self, args: tuple[Any, ...]) -> tuple[Signature, list[Place]] | None:
+        """Find the signature of a call, and where its arrays are; None if Taichi must launch it."""
         torch = sys.modules.get("torch")
         tensor = () if torch is None else torch.Tensor
         signature: list[Any] = []
+        places: list[Place] = []
         for i, element_dims in self._arguments.arrays:
             x = args[i]
-            if isinstance(x, ti.Ndarray):
+            if isinstance(x, tensor) and x.is_contiguous():
+                shape, grad = x.shape, 0
+                if x.requires_grad:
+                    if x.grad is None or not x.grad.is_contiguous():
+                        return None  # Taichi makes one, or refuses it
+                    grad = x.grad.data_ptr()
+                element = shape[-element_dims:] if element_dims else None
+                signature.append((x.dtype, len(shape), x.requires_grad, x.is_cpu, element))
+                places.append((x.data_ptr(), shape, grad))
+            elif isinstance(x, ti.Ndarray):
                 signature.append((x.element_type, len(x.shape), x.grad is not None))
-            elif isinstance(x, tensor) and x.is_contiguous():
-                shape = x.shape
-                needs_grad = x.requires_grad
-                if needs_grad and (x.grad is None or not x.grad.is_contiguous()):
-                    return None  # Taichi makes one
-                element = shape[-element_dims:] if element_dims else ()
-                signature.append((x.dtype, len(shape), needs_grad, x.is_cpu, element))
+                places.append(None)
             else:
                 return None
         for i, _, types in self._arguments.numbers:
             if not isinstance(args[i], types):
                 return None
-        return tuple(signature)
+        return tuple(signature), places
 
-    def _keep(self, signature: tuple[Any, ...], program: Any, args: tuple[Any, ...]) -> None:
+    def _keep(self, signature: Signature, program: Any, args: tuple[Any, ...]) -> None:
         """Keep what Taichi compiled for these arguments, unless they are not where it runs."""
         kernel = self._taichi
         on_cpu = impl.current_cfg().arch in (ti.x64, ti.arm64)
@@ -201,25 +213,27 @@ class _Launcher:
             compiled, made.make_launch_context, self._arguments, on_cpu=on_cpu
         )
 
-    def _launch(self, compiled: _Compiled, program: Any, args: tuple[Any, ...]) -> Any:
+    def _launch(
+        self, compiled: _Compiled, program: Any, args: tuple[Any, ...], places: list[Place]
+    ) -> Any:
         """Launch what was kept."""
-        context, places, numbers = compiled.context, compiled.places, compiled.numbers
+        context, held, numbers = compiled.context, compiled.places, compiled.numbers
         is_fresh = context is None
         if context is None:
             context = compiled.make_context()
         for k, (i, element_dims) in enumerate(self._arguments.arrays):
-            x = args[i]
-            if isinstance(x, ti.Ndarray):
+            place = places[k]
+            if place is None:
+                x = args[i]
                 if x.grad is None:
                     context.set_arg_ndarray((i,), x.arr)
                 else:
                     context.set_arg_ndarray_with_grad((i,), x.arr, x.grad.arr)
-                continue
-            place = x.data_ptr(), x.shape, x.grad.data_ptr() if x.requires_grad else 0
-            if is_fresh or place != places[k]:
-                address, shape, grad = places[k] = place
+            elif is_fresh or place != held[k]:
+                address, shape, grad = held[k] = place
                 sizes = shape[:-element_dims] if element_dims else shape
-                context.set_arg_external_array_with_shape((i,), address, x.nbytes, sizes, grad)
+                size = args[i].nbytes
+                context.set_arg_external_array_with_shape((i,), address, size, sizes, grad)
         for k, (i, setter, _) in enumerate(self._arguments.numbers):
             number = args[i]
             if is_fresh or not number or number != numbers[k]:  # 0 may have another sign
