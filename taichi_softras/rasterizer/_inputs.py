@@ -1,12 +1,19 @@
 """What the rasterizer is given, what it makes, and the passes in which channels are drawn."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
+import numpy as np
+import taichi as ti
+
+from taichi_softras.arrays.bridge import array_like
+from taichi_softras.arrays.kept import KeptArrays
 from taichi_softras.arrays.operator import Array
 
 
 class Inputs(NamedTuple):
-    """Arrays that a `RasterizeOperator` is given, in order. Those not needed have a size of 1.
+    """Arrays that a `RasterizeOperator` works with. Those not needed have a size of 1.
 
     Attributes:
         face_vertices: (B or 1, F, 3, 3), NDC x, y and depth; of one item if faces are packed.
@@ -38,6 +45,38 @@ class Inputs(NamedTuple):
     face_sources: Array
     face_maps: Array
     maps: Array
+
+
+INTEGERS = dict.fromkeys(("face_items", "face_sources", "face_maps", "maps"), ti.i32)
+"""Types of those that are not of the faces' type."""
+
+_UNUSED: dict[str, Any] = {
+    "colors": np.zeros((1, 1, 1, 1)),
+    "varyings": np.zeros((1, 1, 3, 1)),
+    "attributes": np.zeros((1, 1, 3, 1)),
+    "background": np.zeros((1, 1, 1, 1)),
+    "lighting": np.zeros((1, 1)),
+    "gamma": np.ones(1),
+    "eps": np.ones(1),
+    "face_items": [0],
+    "face_sources": [[0]],
+    "face_maps": [0],
+    "maps": [[0, 1, 1, 0]],
+}
+"""What stands for arrays that a call doesn't have."""
+
+_KEPT = KeptArrays()
+
+
+def complete_inputs(given: tuple[str, ...], arrays: Sequence[Array]) -> Inputs:
+    """Put arrays of a size of 1 in place of those that are not given, by their names."""
+    like = arrays[0]
+    inputs = dict(zip(given, arrays))
+    for name in Inputs._fields:
+        if name not in inputs:
+            make = partial(array_like, _UNUSED[name], like, dtype=INTEGERS.get(name))
+            inputs[name] = _KEPT.get(name, like, make)
+    return Inputs(**inputs)
 
 
 class Faces(NamedTuple):

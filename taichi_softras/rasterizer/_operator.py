@@ -10,7 +10,7 @@ from taichi_softras.arrays.operator import Allocate, Array, Operator
 from taichi_softras.arrays.runtime import on_gpu
 from taichi_softras.arrays.scan import LARGEST_INT32
 from taichi_softras.lights.kernels.packing import LightKinds
-from taichi_softras.rasterizer._inputs import Drawn, Faces, Inputs, Pass
+from taichi_softras.rasterizer._inputs import Drawn, Faces, Inputs, Pass, complete_inputs
 from taichi_softras.rasterizer._lists import choose_tile_size, list_chunks, list_tile_faces
 from taichi_softras.rasterizer.families import ALPHAS, COVERAGES
 from taichi_softras.rasterizer.kernels import aggregation, coverage  # noqa: F401  # they register
@@ -65,6 +65,7 @@ class RasterizeOperator(Operator):
         autodiff: Whether Taichi differentiates the surrogate of the image, as the tests' oracle,
             instead of the kernels that do so by hand, faster. It always does where there are lights
             on fragments, or a family's member has no derivatives by hand.
+        given: Names of the inputs that it is given, the faces' first. The others are not needed.
     """
 
     settings: RasterizerSettings
@@ -76,6 +77,7 @@ class RasterizeOperator(Operator):
     lights: LightKinds | None = None
     packed: bool = False
     autodiff: bool = False
+    given: tuple[str, ...] = Inputs._fields
 
     def forward(
         self, inputs: Sequence[Array], allocate: Allocate
@@ -85,7 +87,7 @@ class RasterizeOperator(Operator):
         Raises:
             ValueError: If there are more pixels, or entries of tiles, than 32 bits can count.
         """
-        x = Inputs(*inputs)
+        x = complete_inputs(self.given, inputs)
         self._check_size()
         faces = self._find_faces(x, allocate)
         is_soft = self.settings.color != "hard"
@@ -179,7 +181,7 @@ class RasterizeOperator(Operator):
         allocate: Allocate,
     ) -> None:
         """Differentiate by the faces' side of the image, and by the background's."""
-        x = Inputs(*inputs)
+        x = complete_inputs(self.given, inputs)
         (image,) = outputs
         starts, faces, drawn = saved[0], Faces(*saved[1:4]), Drawn(image, *saved[4:])
         by_faces = (x.face_vertices, x.colors, x.varyings, x.attributes, x.lighting)

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import taichi as ti
 
 from taichi_softras.arrays.bridge import array_like, dtype_of, is_array, start_for
 from taichi_softras.arrays.calls import apply, apply_kernel
@@ -15,28 +14,15 @@ from taichi_softras.arrays.kept import KeptArrays
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_integer
 from taichi_softras.lights.kernels.packing import LightKinds
-from taichi_softras.rasterizer._inputs import Inputs
+from taichi_softras.rasterizer._inputs import INTEGERS, Inputs
 from taichi_softras.rasterizer._operator import RasterizeOperator
 from taichi_softras.rasterizer._softness import softness_arrays
 from taichi_softras.rasterizer.kernels.downsample import downsample_kernel
 from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.rasterizer.textures import CORNERS, SurfaceTexture, Texture, UVTexture
 
-_UNUSED: dict[str, tuple[Any, Any]] = {
-    "colors": (np.zeros((1, 1, 1, 1)), None),
-    "varyings": (np.zeros((1, 1, 3, 1)), None),
-    "attributes": (np.zeros((1, 1, 3, 1)), None),
-    "background": (np.zeros((1, 1, 1, 1)), None),
-    "lighting": (np.zeros((1, 1)), None),
-    "face_items": ([0], ti.i32),
-    "face_sources": ([[0]], ti.i32),
-    "face_maps": ([0], ti.i32),
-    "maps": ([[0, 1, 1, 0]], ti.i32),
-}
-"""What stands for arrays that a call doesn't have, and its type, if not that of the faces."""
-
-_KEPT = KeptArrays()
-"""Such arrays, and backgrounds that are numbers."""
+_BACKGROUNDS = KeptArrays()
+"""Those that are numbers."""
 
 
 @dataclass(frozen=True)
@@ -236,21 +222,20 @@ def sampled(settings: RasterizerSettings) -> RasterizerSettings:
 def _draw(
     operator: RasterizeOperator, inputs: dict[str, Any], settings: RasterizerSettings
 ) -> Array:
-    """Run the operator, with ones and zeros in place of arrays that it doesn't need."""
+    """Run the operator on the arrays that it needs."""
     like = inputs["face_vertices"]
     start_for([x for x in inputs.values() if is_array(x)])
     given = {name: inputs.get(name) for name in ("sigma", "gamma", "eps")}
     inputs |= softness_arrays(like, operator.num_items, settings, **given)
-    arrays = []
-    for name in Inputs._fields:
-        value = inputs.get(name)
-        numbers, dtype = _UNUSED.get(name, (None, None))
-        if value is None:
-            make = partial(array_like, numbers, like, dtype=dtype)
-            arrays.append(_KEPT.get(name, like, make))
-        else:
-            arrays.append(array_like(value, like, dtype=dtype))
-    (image,) = apply(operator, arrays)
+    if operator.channels + operator.attribute_channels == 0:
+        del inputs["gamma"], inputs["eps"]
+    arrays = {
+        name: array_like(inputs[name], like, dtype=INTEGERS.get(name))
+        for name in Inputs._fields
+        if inputs.get(name) is not None
+    }
+    operator = replace(operator, given=tuple(arrays))
+    (image,) = apply(operator, list(arrays.values()))
     return downsample(image, settings.supersampling)
 
 
@@ -351,4 +336,4 @@ def _background(background: Any, channels: int, like: Array) -> Array:
     if not np.isfinite(numbers).all():
         raise ValueError(f"background must be finite, got {background!r}")
     make = partial(array_like, numbers.reshape(1, 1, 1, channels), like)
-    return _KEPT.get(("background", *numbers.tolist()), like, make)
+    return _BACKGROUNDS.get(tuple(numbers.tolist()), like, make)
