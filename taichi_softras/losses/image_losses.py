@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from taichi_softras.arrays.calls import apply
 from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.operator import Allocate, Array, Operator
+from taichi_softras.arrays.runtime import on_gpu
 from taichi_softras.losses.kernels.image_losses import overlap_kernels, squared_error_kernels
 from taichi_softras.losses.sums import Reduction, add_losses, check_reduction
 
@@ -136,7 +137,7 @@ class _Overlap(Operator):
         rows = allocate((num_images, alpha.shape[-2], 2), clear=False)
         sums = allocate((num_images, 2), clear=False)
         losses = allocate((self.num_losses,), clear=False)
-        kernels = overlap_kernels(allocate.dtype)
+        kernels = overlap_kernels(allocate.dtype, serial=not on_gpu())
         kernels.measure(alpha, target, self.scale, rows, sums, losses)
         return (losses,), (sums,)
 
@@ -147,7 +148,7 @@ class _Overlap(Operator):
         saved: Sequence[Array],
         allocate: Allocate,
     ) -> None:
-        differentiate = overlap_kernels(allocate.dtype).differentiate
+        differentiate = overlap_kernels(allocate.dtype, serial=not on_gpu()).differentiate
         for values, others in (inputs, inputs[::-1]):
             if values.grad is not None:
                 differentiate(others, *saved, outputs[0].grad, self.scale, values.grad)
@@ -170,7 +171,9 @@ class _SquaredError(Operator):
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         rows = allocate(tuple(inputs[0].shape[:2]), clear=False)
         losses = allocate((self.num_losses,), clear=False)
-        squared_error_kernels(allocate.dtype).measure(*inputs, self.scale, rows, losses)
+        squared_error_kernels(allocate.dtype, serial=not on_gpu()).measure(
+            *inputs, self.scale, rows, losses
+        )
         return (losses,), ()
 
     def backward(
@@ -180,7 +183,7 @@ class _SquaredError(Operator):
         saved: Sequence[Array],
         allocate: Allocate,
     ) -> None:
-        differentiate = squared_error_kernels(allocate.dtype).differentiate
+        differentiate = squared_error_kernels(allocate.dtype, serial=not on_gpu()).differentiate
         for values, others in (inputs, inputs[::-1]):
             if values.grad is not None:
                 num_items, by_losses = inputs[0].shape[0], outputs[0].grad

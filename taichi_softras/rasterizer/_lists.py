@@ -3,9 +3,10 @@
 import taichi as ti
 
 from taichi_softras.arrays.operator import Allocate, Array
+from taichi_softras.arrays.runtime import on_gpu
 from taichi_softras.arrays.scan import LARGEST_INT32, prefix_sum, scan_arrays
-from taichi_softras.rasterizer.kernels.chunks import chunk_kernels, most_chunks
-from taichi_softras.rasterizer.kernels.tiles import LARGEST_TILE, tile_kernels
+from taichi_softras.rasterizer.kernels.chunks import chunk_kernels, few_chunks_kernel, most_chunks
+from taichi_softras.rasterizer.kernels.tiles import LARGEST_TILE, few_faces_kernel, tile_kernels
 
 
 def choose_tile_size(height: int, width: int) -> int:
@@ -40,7 +41,7 @@ def list_chunks(boxes: Array, height: int, width: int, allocate: Allocate) -> tu
     if most <= FEW_CHUNKS:
         chunk_sums, starts = scan_arrays(counts, allocate)
         chunk_faces = allocate((max(most, 1),), ti.i32, clear=False)
-        kernels.list_few_chunks(boxes, counts, chunk_sums, starts, chunk_faces)
+        few_chunks_kernel(serial=not on_gpu())(boxes, counts, chunk_sums, starts, chunk_faces)
         return starts, chunk_faces
     kernels.count_chunks(boxes, counts)
     starts, total = prefix_sum(counts, allocate)
@@ -78,7 +79,7 @@ def list_tile_faces(
     if most <= FEW_ENTRIES:
         chunk_sums, starts = scan_arrays(counts, allocate)
         entries = allocate((max(most, 1),), ti.i64, clear=False)
-        kernels.list_few(
+        few_faces_kernel(serial=not on_gpu())(
             boxes=boxes,
             tile_size=tile_size,
             tile_rows=tile_rows,

@@ -44,6 +44,17 @@ def scan(counts: ti.template(), chunk_sums: ti.template(), starts: ti.template()
     return result
 
 
+@ti.func
+def scan_serially(counts: ti.template(), starts: ti.template()):
+    """Do as `exclusive_scan`, by one thread, between other loops of a kernel."""
+    total = 0
+    ti.loop_config(serialize=True)
+    for i in range(counts.shape[0]):
+        starts[i] = total
+        total += counts[i]
+        starts[i + 1] = total
+
+
 @kernel
 def exclusive_scan(
     counts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (N,), in

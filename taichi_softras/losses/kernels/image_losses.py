@@ -44,8 +44,13 @@ def num_images(images: ti.template()):
 
 
 @functools.cache
-def overlap_kernels(dtype) -> SimpleNamespace:
-    """Build the kernels of one minus intersection over union, and of its derivative."""
+def overlap_kernels(dtype, *, serial: bool) -> SimpleNamespace:
+    """Build the kernels of one minus intersection over union, and of its derivative.
+
+    Args:
+        dtype: Floating-point type.
+        serial: Whether one thread adds rows up, as is best on a CPU: to wake others takes longer.
+    """
     images = ti.types.ndarray(dtype=dtype)
     array1 = ti.types.ndarray(dtype=dtype, ndim=1)
     array2 = ti.types.ndarray(dtype=dtype, ndim=2)
@@ -73,6 +78,8 @@ def overlap_kernels(dtype) -> SimpleNamespace:
                 either += drawn + wanted - drawn * wanted
             rows[m, row, 0] = both
             rows[m, row, 1] = either
+        if ti.static(serial):
+            ti.loop_config(serialize=True)
         for m in range(sums.shape[0]):
             both = dtype(0.0)
             either = dtype(0.0)
@@ -82,6 +89,8 @@ def overlap_kernels(dtype) -> SimpleNamespace:
             empty = ti.select(either > 0, 0, 1)  # two empty silhouettes agree
             sums[m, 0] = both + empty
             sums[m, 1] = either + empty
+        if ti.static(serial):
+            ti.loop_config(serialize=True)
         for i in range(losses.shape[0]):
             images_each = sums.shape[0] // losses.shape[0]
             total = dtype(0.0)
@@ -112,8 +121,13 @@ def overlap_kernels(dtype) -> SimpleNamespace:
 
 
 @functools.cache
-def squared_error_kernels(dtype) -> SimpleNamespace:
-    """Build the kernels of the squared error of images, and of its derivative."""
+def squared_error_kernels(dtype, *, serial: bool) -> SimpleNamespace:
+    """Build the kernels of the squared error of images, and of its derivative.
+
+    Args:
+        dtype: Floating-point type.
+        serial: As in `overlap_kernels`.
+    """
     array1 = ti.types.ndarray(dtype=dtype, ndim=1)
     array4 = ti.types.ndarray(dtype=dtype, ndim=4)
 
@@ -134,6 +148,8 @@ def squared_error_kernels(dtype) -> SimpleNamespace:
                     difference = image[b, row, col, c] - target[b_target, row, col, c]
                     total += difference * difference
             rows[b, row] = total
+        if ti.static(serial):
+            ti.loop_config(serialize=True)
         for i in range(losses.shape[0]):
             items = rows.shape[0] // losses.shape[0]
             total = dtype(0.0)

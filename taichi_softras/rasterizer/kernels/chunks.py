@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import taichi as ti
 
-from taichi_softras.arrays.kernels.scan import scan
+from taichi_softras.arrays.kernels.scan import scan, scan_serially
 from taichi_softras.arrays.launcher import kernel
 from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
 
@@ -59,15 +59,19 @@ def pixel_of(chunk: ti.template(), i):
 
 
 @ti.func
-def count_each(boxes: ti.template(), counts: ti.template()):
+def count_each(boxes: ti.template(), counts: ti.template(), serial: ti.template()):
     """Count each face's chunks."""
+    if ti.static(serial):
+        ti.loop_config(serialize=True)
     for b, f in ti.ndrange(boxes.shape[0], boxes.shape[1]):
         counts[b * boxes.shape[1] + f] = num_chunks(boxes, b, f)
 
 
 @ti.func
-def list_each(starts: ti.template(), chunk_faces: ti.template()):
+def list_each(starts: ti.template(), chunk_faces: ti.template(), serial: ti.template()):
     """Write which face each chunk is of."""
+    if ti.static(serial):
+        ti.loop_config(serialize=True)
     for face in range(starts.shape[0] - 1):
         for chunk in range(starts[face], starts[face + 1]):
             chunk_faces[chunk] = face
@@ -84,7 +88,7 @@ def chunk_kernels() -> SimpleNamespace:
         counts: integers,  # (B * F,), out
     ):
         """Count each face's chunks."""
-        count_each(boxes, counts)
+        count_each(boxes, counts, False)
 
     @kernel
     def list_chunks(
@@ -92,7 +96,19 @@ def chunk_kernels() -> SimpleNamespace:
         chunk_faces: integers,  # (starts[-1],) index of the face among all, out
     ):
         """Write which face each chunk is of."""
-        list_each(starts, chunk_faces)
+        list_each(starts, chunk_faces, False)
+
+    return SimpleNamespace(count_chunks=count_chunks, list_chunks=list_chunks)
+
+
+@functools.cache
+def few_chunks_kernel(*, serial: bool):
+    """Build the kernel that lists chunks at once, if their number is known to be small.
+
+    Args:
+        serial: Whether one thread does so: see `tiles.few_faces_kernel`.
+    """
+    integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
 
     @kernel
     def list_few_chunks(
@@ -103,10 +119,11 @@ def chunk_kernels() -> SimpleNamespace:
         chunk_faces: integers,  # (starts[-1] or more,), out
     ):
         """Count, lay out and list at once, if the number of chunks is known to be small."""
-        count_each(boxes, counts)
-        scan(counts, chunk_sums, starts)
-        list_each(starts, chunk_faces)
+        count_each(boxes, counts, serial)
+        if ti.static(serial):
+            scan_serially(counts, starts)
+        else:
+            scan(counts, chunk_sums, starts)
+        list_each(starts, chunk_faces, serial)
 
-    return SimpleNamespace(
-        count_chunks=count_chunks, list_chunks=list_chunks, list_few_chunks=list_few_chunks
-    )
+    return list_few_chunks

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import taichi as ti
 
-from taichi_softras.arrays.kernels.scan import scan
+from taichi_softras.arrays.kernels.scan import scan, scan_serially
 from taichi_softras.arrays.kernels.sort import sort_stretch
 from taichi_softras.arrays.launcher import kernel
 from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
@@ -64,8 +64,17 @@ def reaches_block(entry, row, col, rows: ti.template(), cols: ti.template()):
 
 
 @ti.func
-def count_faces(boxes: ti.template(), tile_size, tile_rows, tile_cols, counts: ti.template()):
+def count_faces(
+    boxes: ti.template(),
+    tile_size,
+    tile_rows,
+    tile_cols,
+    counts: ti.template(),
+    serial: ti.template(),
+):
     """Count the faces that touch each tile."""
+    if ti.static(serial):
+        ti.loop_config(serialize=True)
     for b, f in ti.ndrange(boxes.shape[0], boxes.shape[1]):
         first, last = tile_range(boxes, b, f, tile_size)
         for row in range(first[0], last[0] + 1):
@@ -82,8 +91,11 @@ def fill_lists(
     starts: ti.template(),
     counts: ti.template(),
     entries: ti.template(),
+    serial: ti.template(),
 ):
     """Write the faces of each tile into its part of the list, and count down to 0."""
+    if ti.static(serial):
+        ti.loop_config(serialize=True)
     for b, f in ti.ndrange(boxes.shape[0], boxes.shape[1]):
         first, last = tile_range(boxes, b, f, tile_size)
         for row in range(first[0], last[0] + 1):
@@ -94,19 +106,17 @@ def fill_lists(
 
 
 @ti.func
-def sort_lists(starts: ti.template(), entries: ti.template()):
+def sort_lists(starts: ti.template(), entries: ti.template(), serial: ti.template()):
     """Sort the faces of each tile."""
+    if ti.static(serial):
+        ti.loop_config(serialize=True)
     for tile in range(starts.shape[0] - 1):
         sort_stretch(entries, starts[tile], starts[tile + 1])
 
 
 @functools.cache
 def tile_kernels() -> SimpleNamespace:
-    """Build the kernels that turn boxes into lists of faces, one list a tile.
-
-    The first three are for lists of any length; the last does all at once, if the number of entries
-    is known to be small.
-    """
+    """Build the kernels that turn boxes into lists of faces, one list a tile."""
     boxes_type = ti.types.ndarray(dtype=BOX_TYPE, ndim=2)
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
     longs = ti.types.ndarray(dtype=ti.i64, ndim=1)
@@ -120,7 +130,7 @@ def tile_kernels() -> SimpleNamespace:
         counts: integers,  # (B * tile_rows * tile_cols,), accumulated
     ):
         """Count the faces that touch each tile."""
-        count_faces(boxes, tile_size, tile_rows, tile_cols, counts)
+        count_faces(boxes, tile_size, tile_rows, tile_cols, counts, False)
 
     @kernel
     def fill(
@@ -133,7 +143,7 @@ def tile_kernels() -> SimpleNamespace:
         entries: longs,  # (starts[-1],), out
     ):
         """Write the faces of each tile into its part of the list."""
-        fill_lists(boxes, tile_size, tile_rows, tile_cols, starts, counts, entries)
+        fill_lists(boxes, tile_size, tile_rows, tile_cols, starts, counts, entries, False)
 
     @kernel
     def sort(
@@ -141,11 +151,24 @@ def tile_kernels() -> SimpleNamespace:
         entries: longs,  # (starts[-1],), in and out
     ):
         """Sort the faces of each tile."""
-        sort_lists(starts, entries)
+        sort_lists(starts, entries, False)
+
+    return SimpleNamespace(count=count, fill=fill, sort=sort)
+
+
+@functools.cache
+def few_faces_kernel(*, serial: bool):
+    """Build the kernel that lists faces at once, if the number of entries is known to be small.
+
+    Args:
+        serial: Whether one thread does so, as is best on a CPU: to wake others takes longer.
+    """
+    integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
+    longs = ti.types.ndarray(dtype=ti.i64, ndim=1)
 
     @kernel
     def list_few(
-        boxes: boxes_type,  # (B, F), in
+        boxes: ti.types.ndarray(dtype=BOX_TYPE, ndim=2),  # (B, F), in
         tile_size: ti.i32,
         tile_rows: ti.i32,
         tile_cols: ti.i32,
@@ -155,9 +178,12 @@ def tile_kernels() -> SimpleNamespace:
         entries: longs,  # (starts[-1] or more,), out
     ):
         """Count, lay out, fill and sort."""
-        count_faces(boxes, tile_size, tile_rows, tile_cols, counts)
-        scan(counts, chunk_sums, starts)
-        fill_lists(boxes, tile_size, tile_rows, tile_cols, starts, counts, entries)
-        sort_lists(starts, entries)
+        count_faces(boxes, tile_size, tile_rows, tile_cols, counts, serial)
+        if ti.static(serial):
+            scan_serially(counts, starts)
+        else:
+            scan(counts, chunk_sums, starts)
+        fill_lists(boxes, tile_size, tile_rows, tile_cols, starts, counts, entries, serial)
+        sort_lists(starts, entries, serial)
 
-    return SimpleNamespace(count=count, fill=fill, sort=sort, list_few=list_few)
+    return list_few
