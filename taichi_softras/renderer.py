@@ -68,8 +68,8 @@ def render(
             then 0 behind attributes and normals, ``settings.far`` behind depths; or an array for
             all channels but alpha, as `rasterize` takes it.
         clip: Whether faces that reach nearer than ``settings.near`` are cut there; else those that
-            reach behind the camera are left out. To find out whether there are any takes one
-            launch of a kernel, for which a GPU is waited.
+            reach behind the camera are left out. To find out whether there are any a GPU is
+            waited for.
         softness: ``sigma``, ``gamma`` and ``eps``, as `rasterize` takes them.
 
     Returns:

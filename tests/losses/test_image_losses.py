@@ -7,11 +7,13 @@ import reference
 import scenes
 import taichi as ti
 import torch
+from closeness import assert_same_bits
 from hypothesis import given
 from hypothesis import strategies as st
 from loss_cases import GOLDEN, anything, assert_same
 
 import taichi_softras as sr
+from taichi_softras.losses import image_losses
 
 
 @pytest.mark.parametrize("target_items", [1, 3])
@@ -19,6 +21,18 @@ def test_silhouette_loss_matches_reference(target_items, rng):
     alpha = torch.rand(3, 5, 7, generator=rng, dtype=torch.float64)
     target = torch.rand(target_items, 5, 7, generator=rng, dtype=torch.float64)
     assert_same(sr.silhouette_loss(alpha, target), reference.silhouette_loss(alpha, target))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_sums_by_threads_as_on_a_gpu_are_the_same(reduction, rng, monkeypatch):
+    alpha = torch.rand(3, 2, 5, 7, generator=rng, dtype=torch.float64)
+    pairs = [(sr.silhouette_loss, alpha), (sr.image_loss, alpha.permute(0, 2, 3, 1))]
+    found = []
+    for gpu in (False, True):
+        monkeypatch.setattr(image_losses, "on_gpu", lambda gpu=gpu: gpu)
+        found.append([loss(x, 1 - x[:1], reduction=reduction) for loss, x in pairs])
+    for a, b in zip(*found):
+        assert_same_bits(a, b)
 
 
 def test_silhouette_loss_by_hand():

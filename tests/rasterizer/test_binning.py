@@ -56,10 +56,17 @@ def random_boxes(rng, num_items, num_faces, height, width):
     ("num_items", "num_faces", "height", "width", "tile_size"),
     [(1, 1, 1, 1, 4), (2, 30, 9, 17, 4), (1, 50, 16, 8, 8), (3, 7, 40, 5, 16), (1, 5000, 6, 6, 4)],
 )
-@pytest.mark.parametrize("most", [0, 10**9], ids=["counted first", "in one launch"])
-def test_lists_of_faces(num_items, num_faces, height, width, tile_size, most, rng, monkeypatch):
+@pytest.mark.parametrize(
+    ("most", "gpu"),
+    [(0, False), (10**9, False), (10**9, True)],
+    ids=["counted first", "in one launch", "in one launch by threads"],
+)
+def test_lists_of_faces(
+    num_items, num_faces, height, width, tile_size, most, gpu, rng, monkeypatch
+):
     """Each tile lists the faces whose boxes touch it, in order, however threads ran."""
     monkeypatch.setattr(_lists, "FEW_ENTRIES", most)
+    monkeypatch.setattr(_lists, "on_gpu", lambda: gpu)
     boxes = random_boxes(rng, num_items, num_faces, height, width)
     starts, entries = list_tile_faces(
         boxes, num_items, height, width, tile_size, Allocator(CPU, ti.f32)
@@ -91,10 +98,15 @@ def test_lists_of_faces(num_items, num_faces, height, width, tile_size, most, rn
     ("num_items", "num_faces", "height", "width"),
     [(1, 1, 1, 1), (2, 30, 90, 170), (1, 50, 16, 1500), (3, 7, 400, 50)],
 )
-@pytest.mark.parametrize("most", [0, 10**9], ids=["counted first", "in one launch"])
-def test_lists_of_chunks(num_items, num_faces, height, width, most, rng, monkeypatch):
+@pytest.mark.parametrize(
+    ("most", "gpu"),
+    [(0, False), (10**9, False), (10**9, True)],
+    ids=["counted first", "in one launch", "in one launch by threads"],
+)
+def test_lists_of_chunks(num_items, num_faces, height, width, most, gpu, rng, monkeypatch):
     """Faces are cut into chunks of whole rows, of no more pixels than a chunk has, or of one."""
     monkeypatch.setattr(_lists, "FEW_CHUNKS", most)
+    monkeypatch.setattr(_lists, "on_gpu", lambda: gpu)
     boxes = random_boxes(rng, num_items, num_faces, height, width)
     boxes[0, 0, :4] = torch.tensor([0, 0, height, width])
     starts, chunk_faces = list_chunks(boxes, height, width, Allocator(CPU, ti.f32))
