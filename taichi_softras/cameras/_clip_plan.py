@@ -3,7 +3,7 @@
 import taichi as ti
 
 from taichi_softras.arrays.operator import Allocate, Array
-from taichi_softras.arrays.scan import prefix_sum
+from taichi_softras.arrays.scan import scan_arrays
 from taichi_softras.cameras.kernels.clipping import plan_kernels
 
 
@@ -24,10 +24,9 @@ def plan_clipping(
     """
     kernels = plan_kernels(allocate.dtype)
     num_items, num_faces = face_points.shape[:2]
-    counts = allocate((num_items * num_faces,), ti.i32)
-    kernels.count_second_parts(face_points, near, plane, counts)
-    starts, _ = prefix_sum(counts, allocate)
-    num_slots = num_faces + kernels.largest_count(starts, num_items, num_faces)
+    counts = allocate((num_items * num_faces,), ti.i32, clear=False)
+    chunk_sums, starts = scan_arrays(counts, allocate)
+    num_slots = num_faces + kernels.lay_out(face_points, near, plane, counts, chunk_sums, starts)
     source = allocate((num_items, num_slots), ti.i32)
     pieces = allocate((num_items, num_slots), ti.i32)
     kernels.plan(face_points, near, plane, starts, source, pieces)

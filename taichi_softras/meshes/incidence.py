@@ -11,10 +11,9 @@ import taichi as ti
 from taichi_softras.arrays.bridge import is_tensor, lasting, on_host
 from taichi_softras.arrays.calls import apply
 from taichi_softras.arrays.checks import FACES, check_arrays, check_faces
-from taichi_softras.arrays.kernels.scan import exclusive_scan
 from taichi_softras.arrays.operator import Allocate, Array, Operator
 from taichi_softras.arrays.scan import scan_arrays
-from taichi_softras.meshes.kernels.incidence import gather_kernels, incidence_kernels
+from taichi_softras.meshes.kernels.incidence import gather_kernels, list_corners
 
 
 class Incidence:
@@ -49,15 +48,17 @@ class Incidence:
                 "num_corners": num_corners,
                 "num_vertices": num_vertices,
             }
-            kernels = incidence_kernels()
             with lasting(indices):
                 counts = allocate((num_lists * num_vertices,), ti.i32)
                 chunk_sums, starts = scan_arrays(counts, allocate)
                 corners = allocate((max(num_lists * num_rows * num_corners, 1),), ti.i32)
-            kernels.count_corners(indices=indices, **sizes, counts=counts)
-            exclusive_scan(counts, chunk_sums, starts)
-            kernels.list_corners(
-                indices=indices, **sizes, starts=starts, counts=counts, corners=corners
+            list_corners(
+                indices=indices,
+                **sizes,
+                counts=counts,
+                chunk_sums=chunk_sums,
+                starts=starts,
+                corners=corners,
             )
             self._lists = starts, corners
         return self._lists

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import is_finite
+from taichi_softras.arrays.kernels.scan import scan
 from taichi_softras.arrays.launcher import kernel
 
 WHOLE = 0
@@ -114,26 +115,22 @@ def plan_kernels(dtype) -> SimpleNamespace:
         return result
 
     @kernel
-    def count_second_parts(
+    def lay_out(
         face_points: points_type,  # (B, F, 3, 3) view, in
         near: dtype,
         plane: dtype,
-        counts: int_list,  # (B * F,), out
-    ):
-        """Write 1 for each face that leaves a quadrilateral, else 0."""
+        counts: int_list,  # (B * F,), scratch
+        chunk_sums: ti.types.ndarray(dtype=ti.i64, ndim=1),  # (chunks,), scratch
+        starts: int_list,  # (B * F + 1,), out
+    ) -> ti.i32:
+        """Count the faces before each that leave a quadrilateral; return the most of any item."""
         for b, f in ti.ndrange(face_points.shape[0], face_points.shape[1]):
             piece = first_piece(face_points, b, f, near, plane)
             counts[b * face_points.shape[1] + f] = is_one_behind(piece)
-
-    @kernel
-    def largest_count(
-        starts: int_list,  # (B * F + 1,), in
-        num_items: ti.i32,
-        num_faces: ti.i32,
-    ) -> ti.i32:
-        """Find the largest number of second parts of any item."""
+        scan(counts, chunk_sums, starts)
         result = 0
-        for b in range(num_items):
+        for b in range(face_points.shape[0]):
+            num_faces = face_points.shape[1]
             ti.atomic_max(result, starts[(b + 1) * num_faces] - starts[b * num_faces])
         return result
 
@@ -159,12 +156,7 @@ def plan_kernels(dtype) -> SimpleNamespace:
                 source[b, j] = f
                 pieces[b, j] = pieces[b, f] - ONE_BEHIND + SECOND_PART
 
-    return SimpleNamespace(
-        count_touched=count_touched,
-        count_second_parts=count_second_parts,
-        largest_count=largest_count,
-        plan=plan,
-    )
+    return SimpleNamespace(count_touched=count_touched, lay_out=lay_out, plan=plan)
 
 
 @ti.func

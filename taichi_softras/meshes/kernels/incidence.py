@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.arrays.kernels.points import corner_index, is_marked
+from taichi_softras.arrays.kernels.scan import scan
 from taichi_softras.arrays.kernels.sort import sort_stretch
 from taichi_softras.arrays.launcher import kernel
 
@@ -24,47 +25,31 @@ def list_of(starts: ti.template(), num_vertices, b, v):
     return ti.min(b, num_lists - 1) * num_vertices + v
 
 
-@functools.cache
-def incidence_kernels() -> SimpleNamespace:
-    """Build the kernels that list the corners at each vertex."""
-    integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
-
-    @kernel
-    def count_corners(
-        indices: ti.types.ndarray(dtype=ti.i32),  # (R, N) or (L, R, N), in
-        num_lists: ti.i32,  # L, or 1
-        num_rows: ti.i32,
-        num_corners: ti.i32,
-        num_vertices: ti.i32,
-        counts: integers,  # (L * V,), accumulated
-    ):
-        """Count the corners at each vertex; an index out of range is none."""
-        for b, r, k in ti.ndrange(num_lists, num_rows, num_corners):
-            v = corner_index(indices, b, r, k)
-            if v >= 0 and v < num_vertices:
-                counts[b * num_vertices + v] += 1
-
-    @kernel
-    def list_corners(
-        indices: ti.types.ndarray(dtype=ti.i32),  # (R, N) or (L, R, N), in
-        num_lists: ti.i32,  # L, or 1
-        num_rows: ti.i32,
-        num_corners: ti.i32,
-        num_vertices: ti.i32,
-        starts: integers,  # (L * V + 1,), in
-        counts: integers,  # (L * V,), counted down to 0
-        corners: integers,  # (starts[-1] at least,) row * N + corner, out
-    ):
-        """List the corners at each vertex, in ascending order."""
-        for b, r, k in ti.ndrange(num_lists, num_rows, num_corners):
-            v = corner_index(indices, b, r, k)
-            if v >= 0 and v < num_vertices:
-                i = b * num_vertices + v
-                corners[starts[i + 1] - ti.atomic_sub(counts[i], 1)] = r * num_corners + k
-        for i in range(starts.shape[0] - 1):
-            sort_stretch(corners, starts[i], starts[i + 1])
-
-    return SimpleNamespace(count_corners=count_corners, list_corners=list_corners)
+@kernel
+def list_corners(
+    indices: ti.types.ndarray(dtype=ti.i32),  # (R, N) or (L, R, N), in
+    num_lists: ti.i32,  # L, or 1
+    num_rows: ti.i32,
+    num_corners: ti.i32,
+    num_vertices: ti.i32,
+    counts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (L * V,), scratch, of zeros
+    chunk_sums: ti.types.ndarray(dtype=ti.i64, ndim=1),  # (chunks,), scratch
+    starts: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (L * V + 1,), out
+    corners: ti.types.ndarray(dtype=ti.i32, ndim=1),  # (starts[-1] or more,) row * N + corner, out
+):
+    """List the corners at each vertex, ascending; an index out of range is none."""
+    for b, r, k in ti.ndrange(num_lists, num_rows, num_corners):
+        v = corner_index(indices, b, r, k)
+        if v >= 0 and v < num_vertices:
+            counts[b * num_vertices + v] += 1
+    scan(counts, chunk_sums, starts)
+    for b, r, k in ti.ndrange(num_lists, num_rows, num_corners):
+        v = corner_index(indices, b, r, k)
+        if v >= 0 and v < num_vertices:
+            i = b * num_vertices + v
+            corners[starts[i + 1] - ti.atomic_sub(counts[i], 1)] = r * num_corners + k
+    for i in range(starts.shape[0] - 1):
+        sort_stretch(corners, starts[i], starts[i + 1])
 
 
 @ti.func
