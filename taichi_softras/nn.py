@@ -21,7 +21,7 @@ class SoftRenderer(nn.Module):
         learn_softness: Whether sigma and gamma become parameters (of their logarithms, so that
             they stay above 0), to be optimised along with the rest.
 
-    Example:
+    Examples:
         >>> import torch, taichi_softras as sr
         >>> from taichi_softras.nn import SoftRenderer
         >>> renderer = SoftRenderer(sr.RasterizerSettings(height=8, width=8))

@@ -133,7 +133,7 @@ def draw_previews(
     Raises:
         ValueError: If all of the mesh is behind the cameras.
 
-    Example:
+    Examples:
         >>> import taichi_softras as sr
         >>> mesh = sr.teapot()
         >>> settings = sr.RasterizerSettings(height=24, width=32)

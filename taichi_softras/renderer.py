@@ -1,5 +1,7 @@
 """From meshes to images: vertex stage, clipping, light and rasterizer together."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +16,7 @@ from taichi_softras.arrays.corners import (
     spread_means,
     spread_rows,
 )
-from taichi_softras.arrays.operator import Array
+from taichi_softras.arrays.operator import Array, Faces
 from taichi_softras.arrays.options import check_choice
 from taichi_softras.cameras.camera import Camera
 from taichi_softras.cameras.clipping import ClippedFaces, clip_attributes
@@ -32,7 +34,7 @@ from taichi_softras.rasterizer.textures import SurfaceTexture, Texture, UVTextur
 
 def render(
     vertices: Array,
-    faces: Array,
+    faces: Faces,
     colors: Texture,
     camera: Camera,
     settings: RasterizerSettings,
@@ -85,7 +87,7 @@ def render(
             farther than ``settings.far``, once for each such range. `depth_range` finds one that
             fits. On a GPU it is not looked for with ``clip=False``.
 
-    Example:
+    Examples:
         >>> import taichi_softras as sr
         >>> vertices, faces, colors = sr.icosphere(1).to_taichi()
         >>> settings = sr.RasterizerSettings(height=8, width=12)
@@ -134,7 +136,7 @@ def render(
 
 def render_silhouette(
     vertices: Array,
-    faces: Array,
+    faces: Faces,
     camera: Camera,
     settings: RasterizerSettings,
     *,
@@ -162,6 +164,14 @@ def render_silhouette(
         UserWarning: If nothing is drawn because all vertices are nearer than ``settings.near`` or
             farther than ``settings.far``, once for each such range. `depth_range` finds one that
             fits. On a GPU it is not looked for with ``clip=False``.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> vertices, faces, colors = sr.icosphere(1).to_taichi()
+        >>> settings = sr.RasterizerSettings(height=8, width=12)
+        >>> camera = sr.LookAtCamera(eye=(0, 1, 3))
+        >>> sr.render_silhouette(vertices, faces, camera, settings).shape
+        (1, 8, 12)
     """
     meshes = _ProjectedMeshes.place(vertices, faces, camera, settings, clip=clip)
     return rasterize_silhouette(meshes.face_vertices, meshes.settings, sigma=sigma)
@@ -198,7 +208,7 @@ class _ProjectedMeshes:
         settings: RasterizerSettings,
         *,
         clip: bool,
-    ) -> "_ProjectedMeshes":
+    ) -> _ProjectedMeshes:
         """Take meshes to NDC, and cut them at the near plane."""
         check_arrays(vertices=(vertices, "(B or 1, V, 3)"))
         faces, incidence = know_faces(faces, num_vertices=vertices.shape[1])

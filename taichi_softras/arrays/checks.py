@@ -45,7 +45,7 @@ def check_arrays(like: Array | None = None, /, **wanted: tuple[Array, str]) -> S
         TypeError: If one is no tensor or ndarray, or of another type.
         ValueError: If a shape is not the one wanted, or two don't fit.
 
-    Example:
+    Examples:
         >>> import taichi_softras as sr
         >>> vertices, faces, _ = sr.cube().to_taichi()
         >>> check_arrays(vertices=(vertices, "(B or 1, V, 3)"), faces=(faces, "(F, 3) int32"))

@@ -9,7 +9,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 Array = Any
-"""A ``torch.Tensor`` or a ``ti.ndarray`` of scalars; contiguous."""
+"""A `torch.Tensor` or a `ti.ndarray` of numbers, float32 or float64 where nothing else is said.
+
+Its shape, unit and frame are in each function's docstring. Arrays of one call are of one kind.
+"""
+
+Faces = Any
+"""Indices of the vertices of triangles: an array (F, 3), or (B or 1, F, 3) where items differ.
+
+int32; int64 too in PyTorch. Front faces are counter-clockwise seen from outside. A face whose
+indices are -1 is none.
+"""
 
 Shape = tuple[int, ...]
 

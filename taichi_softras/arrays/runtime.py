@@ -41,6 +41,10 @@ def init(arch: str = "cpu", **options: Any) -> None:
             Taichi's ndarrays are zero, without a word.
         RuntimeError: If Taichi runs already, on whichever backend, or can't run on this one; or in
             a process forked from one where it ran.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> sr.init("cpu", cpu_max_num_threads=2)  # doctest: +SKIP
     """
     if arch not in ("cpu", "cuda"):
         raise ValueError(

@@ -1,5 +1,7 @@
 """Sparse matrices of constants, that arrays of both front ends can be multiplied with."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from taichi_softras.arrays.calls import apply_kernel
@@ -18,6 +20,14 @@ class SparseMatrix:
         weights: (B or 1, N), its value.
         num_rows: R.
         num_columns: V.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> rows, columns = (sr.from_numpy(np.int32([x])) for x in ([0, 0], [0, 1]))
+        >>> weights = sr.from_numpy(np.float32([[0.5, 0.5]]))
+        >>> mean = sr.SparseMatrix(rows, columns, weights, num_rows=1, num_columns=2)
+        >>> (mean @ sr.from_numpy(np.float32([[[0, 0], [1, 2]]]))).to_numpy()
+        array([[[0.5, 1. ]]], dtype=float32)
     """
 
     rows: Array

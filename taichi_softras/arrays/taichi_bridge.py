@@ -60,6 +60,12 @@ def from_numpy(numbers: np.ndarray, *, needs_grad: bool = False) -> ti.Ndarray:
     Args:
         numbers: What to copy.
         needs_grad: Whether the ndarray has a gradient, which is zero at first.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> array = sr.from_numpy(np.ones((1, 4, 3), np.float32), needs_grad=True)
+        >>> array.shape, array.grad is None
+        ((1, 4, 3), False)
     """
     dtype = next(t for t, d in NUMPY_DTYPE.items() if numbers.dtype == d)
     with launching(()):

@@ -51,7 +51,14 @@ def wants_grad(tensor: torch.Tensor) -> bool:
 def from_numpy(
     numbers: np.ndarray, device: str | torch.device, dtype: torch.dtype | None = None
 ) -> torch.Tensor:
-    """Copy a NumPy array to a device; of its own type if ``dtype`` is None."""
+    """Copy a NumPy array to a device; of its own type if ``dtype`` is None.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> array = sr.from_numpy(np.ones((1, 4, 3), np.float32), needs_grad=True)
+        >>> array.shape, array.grad is None
+        ((1, 4, 3), False)
+    """
     # Reshaped, because a first dimension that was indexed by None has a stride of 0, at which
     # PyTorch warns when it comes to gradients.
     return torch.tensor(numbers, device=device, dtype=dtype).reshape(-1).reshape(numbers.shape)

@@ -1,5 +1,7 @@
 """Cameras: a pose and a lens at once."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -57,7 +59,7 @@ class PosedCamera(_PoseAndLens):
         lens: `Perspective`, `Orthographic`, `Intrinsics`, `Fisheye`, or anything else that
             projects.
 
-    Example:
+    Examples:
         >>> import taichi_softras as sr
         >>> pose = sr.Look(eye=(0, 0, 5), direction=(0, 0, -1))
         >>> camera = PosedCamera(pose, sr.Orthographic(2.0))
@@ -82,6 +84,12 @@ class LookAtCamera(_PoseAndLens):
 
     Raises:
         ValueError: If plain numbers are not finite, or break a rule above.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> camera = sr.LookAtCamera(eye=[(0, 0, 3), (3, 0, 0)], fov_degrees=45)  # two
+        >>> sr.project(sr.cube().to_taichi()[0], camera, aspect=1.0).shape
+        (2, 8, 3)
     """
 
     eye: Any
@@ -111,6 +119,17 @@ class MatrixCamera:
 
     Raises:
         ValueError: If plain numbers are not finite.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> view = np.eye(4)
+        >>> view[2, 3] = 5  # five units in front of the camera
+        >>> projection = np.diag([2.0, 2.0, 1.0, 0.0])
+        >>> projection[3, 2] = 1  # x and y are divided by depth
+        >>> vertices = sr.from_numpy(np.float32([[[1, 0, 0]]]))
+        >>> camera = sr.MatrixCamera(view, projection)
+        >>> sr.project(vertices, camera, aspect=1.0).to_numpy()
+        array([[[0.4, 0. , 5. ]]], dtype=float32)
     """
 
     view: Any

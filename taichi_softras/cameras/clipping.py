@@ -5,6 +5,8 @@ means nothing. If the face is first cut at the near plane, in the view frame, th
 it can be drawn.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from taichi_softras.arrays.bridge import dtype_of, run
@@ -75,6 +77,13 @@ def clip_faces(face_points: Array, near: float) -> ClippedFaces:
 
     Source:
         Sutherland and Hodgman, "Reentrant polygon clipping", CACM 1974, for one plane.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> face_points = sr.from_numpy(np.float32([[[[0, 0, 0.5], [1, 0, 2], [0, 1, 2]]]]))
+        >>> clipped = sr.clip_faces(face_points, near=1.0)  # one corner is nearer: two parts
+        >>> clipped.points.shape, round(float(clipped.points.to_numpy()[..., 2].min()), 3)
+        ((1, 2, 3, 3), 1.0)
     """
     if count_clipped(face_points, near) == 0:
         return ClippedFaces(face_points, face_points.shape[1])
@@ -108,6 +117,14 @@ def clip_attributes(attributes: Array, clipped: ClippedFaces) -> Array:
     Raises:
         TypeError: If the array is of the wrong kind or type.
         ValueError: If its shape does not fit.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> face_points = sr.from_numpy(np.float32([[[[0, 0, 0.5], [1, 0, 2], [0, 1, 2]]]]))
+        >>> clipped = sr.clip_faces(face_points, near=1.0)
+        >>> colors = sr.from_numpy(np.float32([[[[1, 0, 0], [0, 1, 0], [0, 0, 1]]]]))
+        >>> sr.clip_attributes(colors, clipped).shape
+        (1, 2, 3, 3)
     """
     num_items, num_faces = clipped.points.shape[0], clipped.num_faces
     wanted = f"({num_items} or 1, {num_faces}, 3, K)"
@@ -137,6 +154,12 @@ def count_clipped(face_points: Array, near: float) -> int:
     Raises:
         TypeError: If the array is of the wrong kind or type, or ``near`` no number.
         ValueError: If its shape doesn't fit, or ``near`` is not above 0.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> face_points = sr.from_numpy(np.float32([[[[0, 0, 0.5], [1, 0, 2], [0, 1, 2]]]]))
+        >>> sr.count_clipped(face_points, near=1.0), sr.count_clipped(face_points, near=0.1)
+        (1, 0)
     """
     check_arrays(face_points=(face_points, "(B, F, 3, 3)"))
     near = check_positive("near", near)

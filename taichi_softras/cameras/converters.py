@@ -61,6 +61,13 @@ def camera_to_opencv(
 
     Raises:
         ValueError: If K can't describe the projection.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> camera = sr.LookAtCamera(eye=(0, 0, 3), fov_degrees=90)
+        >>> rotation, translation, matrix, distortion = sr.camera_to_opencv(camera, 100, 100)
+        >>> matrix[0].round(3).tolist(), distortion
+        ([[50.0, 0.0, 49.5], [0.0, 50.0, 49.5], [0.0, 0.0, 1.0]], None)
     """
     like = _example(camera)
     view = times(FLIP_Y, camera.view_matrix(like))
@@ -110,6 +117,13 @@ def camera_from_colmap(
     Raises:
         TypeError: If the height or the width is no integer, or a tensor of no floats.
         ValueError: If numbers are of another shape or not finite, or make no camera.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> matrix = [[500, 0, 320], [0, 500, 240], [0, 0, 1]]
+        >>> camera = sr.camera_from_colmap((1, 0, 0, 0), (0, 0, 5), matrix, height=480, width=640)
+        >>> camera.lens.matrix[0, :2, 2].tolist()  # OpenCV counts pixels from half a pixel further
+        [319.5, 239.5]
     """
     matrix = rows("matrix", matrix, 3, 3)
     matrix = matrix - matrix[:, 2:, 2:] * beside(matrix, COLMAP_PIXEL_CENTER)
@@ -136,6 +150,13 @@ def camera_to_colmap(
 
     Raises:
         ValueError: If a matrix can't describe the projection.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> camera = sr.LookAtCamera(eye=(0, 0, 3), fov_degrees=90)
+        >>> quaternion, translation, matrix, _ = sr.camera_to_colmap(camera, 100, 100)
+        >>> matrix[0].round(3).tolist()
+        [[50.0, 0.0, 50.0], [0.0, 50.0, 50.0], [0.0, 0.0, 1.0]]
     """
     rotation, translation, matrix, distortion = camera_to_opencv(camera, height, width)
     matrix = matrix + beside(matrix, COLMAP_PIXEL_CENTER)
@@ -161,6 +182,16 @@ def camera_from_opengl(
         TypeError: If a tensor is of another type than float32 or float64.
         ValueError: If numbers are of another shape or not finite, or only some cameras are
             orthographic.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> modelview = np.eye(4)
+        >>> modelview[2, 3] = -5  # five units in front of the camera, which looks down -z
+        >>> projection = np.array([[2, 0, 0, 0], [0, 2, 0, 0], [0, 0, -1, -1], [0, 0, -1, 0]])
+        >>> camera = sr.camera_from_opengl(modelview, projection)
+        >>> origin = sr.from_numpy(np.float32([[[0, 0, 0]]]))
+        >>> sr.project(origin, camera, aspect=1.0).to_numpy()
+        array([[[0., 0., 5.]]], dtype=float32)
     """
     projection = times(rows("projection", projection, 4, 4), FLIP_Z)
     if orthographic is None:
@@ -188,6 +219,13 @@ def camera_to_opengl(
 
     Raises:
         ValueError: If the camera distorts, or not 0 < near < far.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> camera = sr.LookAtCamera(eye=(0, 0, 5))
+        >>> modelview, projection = sr.camera_to_opengl(camera, aspect=1.0, near=1.0, far=10.0)
+        >>> modelview[0, 2].tolist()
+        [0.0, 0.0, 1.0, -5.0]
     """
     if not 0 < near < far:
         raise ValueError(f"need 0 < near < far, got near={near}, far={far}")
@@ -232,6 +270,13 @@ def camera_from_pytorch3d(
     Raises:
         TypeError: If a tensor is of another type than float32 or float64.
         ValueError: If numbers are of another shape or not finite.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> R, T = np.diag([-1.0, 1.0, -1.0]), (0, 0, 3)  # look_at_view_transform(3, 0, 0)
+        >>> camera = sr.camera_from_pytorch3d(R, T, 2.0, (0, 0), height=64, width=64)
+        >>> sr.project(sr.from_numpy(np.float32([[[1, 0, 0]]])), camera, 1.0).to_numpy()[0, 0, 2]
+        np.float32(3.0)
     """
     one_camera = len(np.shape(rotation)) == 2
     given = (rotation, translation, focal_length, principal_point)
@@ -270,6 +315,13 @@ def camera_to_pytorch3d(
 
     Raises:
         ValueError: If the camera distorts or has skew.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> camera = sr.LookAtCamera(eye=(0, 0, 3), fov_degrees=90)
+        >>> R, T, focal_length, principal_point = sr.camera_to_pytorch3d(camera, 64, 64)
+        >>> focal_length.round(6).tolist(), T.tolist()
+        ([[1.0, 1.0]], [[0.0, 0.0, 3.0]])
     """
     like = _without_distortion(camera, "PyTorch3D's attributes")
     view = times(FLIP_X, camera.view_matrix(like))

@@ -1,5 +1,7 @@
 """The depths that cameras see: a near and a far plane that fit them."""
 
+from __future__ import annotations
+
 import warnings
 
 import numpy as np
@@ -46,7 +48,7 @@ def depth_range(vertices: Array, camera: Pose, *, margin: float = 0.05) -> tuple
         ValueError: If a shape doesn't fit, ``margin`` is below 0, or no vertex is in front of a
             camera.
 
-    Example:
+    Examples:
         >>> import taichi_softras as sr
         >>> vertices = sr.cube().to_taichi()[0]
         >>> near, far = sr.depth_range(vertices, sr.LookAtCamera(eye=(0, 0, 3)), margin=0.1)

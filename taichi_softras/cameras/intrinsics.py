@@ -1,5 +1,7 @@
 """Lenses as OpenCV gives them: an intrinsic matrix in pixels, and distortion."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -103,6 +105,12 @@ class Intrinsics(_PixelLens):
 
     Source:
         OpenCV, "Camera Calibration and 3D Reconstruction", ``projectPoints``.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> K = [[500, 0, 320], [0, 500, 240], [0, 0, 1]]
+        >>> lens = sr.Intrinsics(K, height=480, width=640, distortion=(0.1, -0.05, 0, 0))
+        >>> camera = sr.PosedCamera(sr.LookAt(eye=(0, 0, 3)), lens)
     """
 
     matrix: Any
@@ -134,6 +142,13 @@ class Fisheye(_PixelLens):
 
     Source:
         OpenCV, "Fisheye camera model", ``fisheye.projectPoints``; COLMAP's ``OPENCV_FISHEYE``.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> K = [[200, 0, 320], [0, 200, 240], [0, 0, 1]]
+        >>> camera = sr.PosedCamera(sr.LookAt(eye=(0, 0, 3)), sr.Fisheye(K, height=480, width=640))
+        >>> camera.fisheye
+        True
     """
 
     matrix: Any

@@ -1,5 +1,7 @@
 """Lenses: from the view frame to normalised device coordinates (NDC)."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -54,6 +56,11 @@ class Perspective:
 
     Raises:
         ValueError: If plain numbers are not.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> sr.PosedCamera(sr.LookAt(eye=(0, 0, 3)), sr.Perspective(fov_degrees=60)).orthographic
+        False
     """
 
     fov_degrees: Any = 30.0
@@ -82,6 +89,13 @@ class Orthographic:
 
     Raises:
         ValueError: If plain numbers are not.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> camera = sr.PosedCamera(sr.LookAt(eye=(0, 0, 3)), sr.Orthographic(half_height=2.0))
+        >>> vertices = sr.from_numpy(np.float32([[[1, 0, 0]]]))
+        >>> sr.project(vertices, camera, aspect=1.0).to_numpy()[0, 0].tolist()
+        [0.5, 0.0, 3.0]
     """
 
     half_height: Any = 1.0
@@ -107,6 +121,11 @@ def perspective(fov_degrees: Array, aspect: float) -> Array:
 
     Returns:
         View to clip coordinates, (B, 4, 4). The third row keeps the depth.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> sr.perspective(sr.from_numpy(np.float32([90, 45])), aspect=1.0).shape
+        (2, 4, 4)
     """
     check_arrays(fov_degrees=(fov_degrees, "(B,)"))
     return make_matrices(perspective_kernel, (fov_degrees,), aspect, math.pi / 360)

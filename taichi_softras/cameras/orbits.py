@@ -32,7 +32,7 @@ def orbit_eyes(distance: Any, elevation_degrees: Any, azimuth_degrees: Any) -> A
         TypeError: If arrays are of several kinds or types.
         ValueError: If numbers are not finite, or if shapes don't fit.
 
-    Example:
+    Examples:
         >>> orbit_eyes(2.0, 0.0, [0.0, 90.0]).round(6).tolist()
         [[0.0, 0.0, 2.0], [2.0, 0.0, 0.0]]
     """
@@ -52,7 +52,7 @@ def orbit_ups(elevation_degrees: Any, azimuth_degrees: Any) -> Any:
     Returns:
         (B, 3), of length 1.
 
-    Example:
+    Examples:
         >>> import taichi_softras as sr
         >>> eye, up = orbit_eyes(2.0, 90.0, 0.0), orbit_ups(90.0, 0.0)
         >>> sr.LookAtCamera(eye, up=up).eye.round(6).tolist()  # from straight above

@@ -1,5 +1,7 @@
 """Poses: from the world to the view frame of a camera."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -41,6 +43,12 @@ class LookAt:
     Source:
         The rotation of ``gluLookAt``, with z forward instead of backward. SoftRas's ``look_at``
         takes worlds as left-handed, so that its images of right-handed ones are mirrored.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> pose = sr.LookAt(eye=(0, 0, 5))
+        >>> pose.view_matrix(sr.cube().to_taichi()[0]).to_numpy()[0, 2]  # depth of a point
+        array([ 0.,  0., -1.,  5.], dtype=float32)
     """
 
     eye: Any
@@ -73,6 +81,12 @@ class Look:
 
     Raises:
         ValueError: If plain numbers are not finite, or break a rule above.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> pose = sr.Look(eye=(0, 0, 5), direction=(0, 0, -1))
+        >>> pose.view_matrix(sr.cube().to_taichi()[0]).to_numpy()[0, 2]  # depth of a point
+        array([ 0.,  0., -1.,  5.], dtype=float32)
     """
 
     eye: Any
@@ -107,6 +121,12 @@ class Extrinsics:
 
     Raises:
         ValueError: If plain numbers are not finite, or no rotation.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> pose = sr.Extrinsics(np.eye(3), (0, 0, 5))
+        >>> pose.view_matrix(sr.cube().to_taichi()[0]).to_numpy()[0].astype(int).tolist()  # y is up
+        [[1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 1, 5], [0, 0, 0, 1]]
     """
 
     rotation: Any

@@ -1,5 +1,7 @@
 """From the world to the view frame and to NDC."""
 
+from __future__ import annotations
+
 import functools
 import math
 from collections.abc import Callable
@@ -38,6 +40,13 @@ def project(vertices: Array, camera: Camera, aspect: float) -> Array:
     Raises:
         TypeError: If an array is of the wrong kind or type.
         ValueError: If shapes or devices don't fit, or ``aspect`` does not fit the lens.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> vertices = sr.from_numpy(np.float32([[[0, 0, 0], [0, 1, 0]]]))
+        >>> camera = sr.LookAtCamera(eye=(0, 0, 2), fov_degrees=90)
+        >>> sr.project(vertices, camera, aspect=1.0).to_numpy()[0].round(6).tolist()
+        [[0.0, 0.0, 2.0], [0.0, 0.5, 2.0]]
     """
     check_arrays(vertices=(vertices, VERTICES))
     view = camera.view_matrix(vertices)
@@ -59,6 +68,12 @@ def to_view(vertices: Array, camera: Pose) -> Array:
     Raises:
         TypeError: If an array is of the wrong kind or type.
         ValueError: If shapes or devices don't fit.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> vertices = sr.from_numpy(np.float32([[[0, 0, 0], [0, 1, 0]]]))
+        >>> sr.to_view(vertices, sr.LookAt(eye=(0, 0, 2))).to_numpy()[0].tolist()
+        [[0.0, 0.0, 2.0], [0.0, 1.0, 2.0]]
     """
     check_arrays(vertices=(vertices, VERTICES))
     return move_to_view(vertices, camera.view_matrix(vertices))
@@ -115,6 +130,12 @@ def view_to_ndc(points: Array, camera: Lens, aspect: float) -> Array:
     Raises:
         TypeError: If an array is of the wrong kind or type.
         ValueError: If shapes or devices don't fit, or ``aspect`` does not fit the lens.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> points = sr.from_numpy(np.float32([[[0, 1, 2]]]))
+        >>> sr.view_to_ndc(points, sr.Perspective(90), aspect=1.0).to_numpy()[0].round(6).tolist()
+        [[0.0, 0.5, 2.0]]
     """
     check_arrays(points=(points, POINTS))
     return move_to_ndc(points, camera, lens_arrays(points, camera, aspect))

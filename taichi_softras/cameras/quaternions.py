@@ -14,6 +14,10 @@ def rotation_from_quaternion(quaternion: Any) -> Numbers:
     Raises:
         TypeError: If a tensor is of another type than float32 or float64.
         ValueError: If the shape is another; or if plain numbers are not finite, or all 0.
+
+    Examples:
+        >>> rotation_from_quaternion((0, 0, 0, 2)).tolist()  # half a turn about z
+        [[[-1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]]]
     """
     quaternion = rows("quaternion", quaternion, 4)
     xp = namespace_of(quaternion)
@@ -37,6 +41,10 @@ def quaternion_from_rotation(rotation: Any) -> Numbers:
     Raises:
         TypeError: If a tensor is of another type than float32 or float64.
         ValueError: If the shape is another, or plain numbers are not finite.
+
+    Examples:
+        >>> quaternion_from_rotation([[-1, 0, 0], [0, -1, 0], [0, 0, 1]]).tolist()
+        [[0.0, 0.0, 0.0, 1.0]]
     """
     rotation = rows("rotation", rotation, 3, 3)
     xp = namespace_of(rotation)

@@ -1,5 +1,7 @@
 """Some of several cameras."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -85,7 +87,7 @@ def select_cameras(
         ValueError: If there are no indices, or one is below 0; when it is used, if one is B or
             more.
 
-    Example:
+    Examples:
         >>> import taichi_softras as sr
         >>> cameras = sr.LookAtCamera(sr.orbit_eyes(3.0, 20.0, [0.0, 90.0, 180.0]))
         >>> vertices = sr.cube().to_taichi()[0]

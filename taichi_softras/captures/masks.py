@@ -45,7 +45,7 @@ def mask_object(
         ValueError: If the picture is of another shape, ``background`` none of these, or the
             threshold not above 0 and under 1.
 
-    Example:
+    Examples:
         >>> picture = np.zeros((48, 48, 3), np.uint8)
         >>> picture[10:30, 10:30] = 200
         >>> mask, known = mask_object(picture)

@@ -27,7 +27,7 @@ def triangulate(
         The triangles as indices of ``points``, of shape (F, 3), two less than a polygon has
         corners, in the order of the polygons; and for each triangle its polygon, of shape (F,).
 
-    Example:
+    Examples:
         >>> arrow = np.array([[0.0, 0, 0], [2, 0, 0], [0.5, 0.5, 0], [0, 2, 0]])
         >>> triangulate(arrow, np.array([4]))[0].tolist()
         [[0, 1, 2], [0, 2, 3]]

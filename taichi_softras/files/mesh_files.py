@@ -94,6 +94,14 @@ def read_mesh(path: str | PathLike[str], *, textures: bool = False, creases: boo
 
     Warns:
         UserWarning: Of each texture or material file that is done without, and why.
+
+    Examples:
+        >>> import tempfile, taichi_softras as sr
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     sr.write_mesh(sr.cube(), f"{folder}/cube.ply")
+        ...     mesh = sr.read_mesh(f"{folder}/cube.ply")
+        >>> mesh.num_vertices, mesh.num_faces
+        (8, 12)
     """
     path = Path(path)
     _check_suffix(path, READABLE)
@@ -179,6 +187,14 @@ def write_mesh(mesh: Mesh, path: str | PathLike[str]) -> None:
         ValueError: If the suffix is none of these, a GLB file were to have no faces, or an OBJ file
             an image that is clamped along one axis, beyond its border, but not along the other.
         FileNotFoundError: If the folder does not exist.
+
+    Examples:
+        >>> import tempfile, taichi_softras as sr
+        >>> from pathlib import Path
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     sr.write_mesh(sr.cube(), f"{folder}/cube.obj")
+        ...     Path(f"{folder}/cube.obj").stat().st_size > 100
+        True
     """
     if not isinstance(mesh, Mesh):
         raise TypeError(f"mesh must be a Mesh, got {type(mesh).__name__}")

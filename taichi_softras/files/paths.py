@@ -27,7 +27,7 @@ def whole_file(path: str | PathLike[str]) -> Iterator[Path]:
         FileNotFoundError: If the folder does not exist.
         IsADirectoryError: If ``path`` is a folder.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     with whole_file(Path(folder) / "note.txt") as unfinished:

@@ -47,7 +47,7 @@ def frame_mesh(
         TypeError: If a number is of the wrong type.
         ValueError: If it is out of range.
 
-    Example:
+    Examples:
         >>> import taichi_softras as sr
         >>> camera = frame_mesh(sr.icosphere(radius=5.0), azimuth_degrees=[0.0, 120.0, 240.0])
         >>> np.linalg.norm(camera.eye, axis=1).round(2).tolist()
@@ -87,7 +87,7 @@ def surround_mesh(
         TypeError: If a number is of the wrong type.
         ValueError: If it is out of range.
 
-    Example:
+    Examples:
         >>> import taichi_softras as sr
         >>> sr.surround_mesh(sr.teapot(), 24).eye.shape
         (24, 3)

@@ -41,7 +41,7 @@ class LargeSteps:
         Nicolet, Jacobson and Jakob, Large steps in inverse rendering of geometry, SIGGRAPH Asia
         2021.
 
-    Example:
+    Examples:
         >>> import taichi_softras as sr
         >>> mesh = sr.icosphere(1)
         >>> steps = LargeSteps(mesh.faces, mesh.num_vertices, smoothness=10.0)

@@ -33,6 +33,15 @@ class Adam:
 
     Source:
         Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015.
+
+    Examples:
+        >>> import taichi as ti, taichi_softras as sr
+        >>> vertices, _, _ = sr.cube().to_taichi(needs_grad=True)
+        >>> optimizer = sr.Adam([vertices], 0.1)
+        >>> vertices.grad.fill(1)
+        >>> optimizer.step()
+        >>> round(float(vertices[0, 0, 0]), 3)  # it was at -0.5
+        -0.6
     """
 
     def __init__(

@@ -30,7 +30,7 @@ class GeometricDecay:
         TypeError: If a value is of the wrong type.
         ValueError: If it is out of range.
 
-    Example:
+    Examples:
         >>> sigma = GeometricDecay(1e-2, 1e-4, steps=100)
         >>> [round(sigma(step), 6) for step in (0, 50, 100, 150)]
         [0.01, 0.001, 0.0001, 0.0001]
@@ -63,7 +63,7 @@ class StepDecay:
         TypeError: If a value is of the wrong type.
         ValueError: If it is out of range, or milestones don't ascend.
 
-    Example:
+    Examples:
         As SoftRas's reconstruction has its sigma:
 
         >>> sigma = StepDecay(1e-4, 0.3, milestones=(1000, 2000))
@@ -114,7 +114,7 @@ def anneal(
         TypeError: If ``step``, or what a schedule gives, is no number.
         ValueError: If it is out of range.
 
-    Example:
+    Examples:
         >>> settings = RasterizerSettings(height=8, width=8)
         >>> sigma = GeometricDecay(1e-2, 1e-4, steps=100)
         >>> round(anneal(settings, 50, sigma=sigma).sigma, 6)

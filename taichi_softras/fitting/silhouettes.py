@@ -51,6 +51,11 @@ class SilhouetteFitOptions:
     Raises:
         TypeError: If a value is of the wrong type.
         ValueError: If a value is outside the range given for it.
+
+    Examples:
+        >>> options = SilhouetteFitOptions(steps=100, sigma=1e-3, final_sigma=1e-5, refinements=2)
+        >>> options.refinement_steps  # before these, faces are cut in four
+        (20, 40)
     """
 
     steps: int = 250
@@ -120,7 +125,7 @@ def fit_silhouettes(
         ValueError: If masks are of another shape, there are not as many as cameras, the mesh has no
             faces, or it is behind the cameras.
 
-    Example:
+    Examples:
         >>> import taichi_softras as sr
         >>> target = sr.cube()
         >>> camera = sr.surround_mesh(target, 4)

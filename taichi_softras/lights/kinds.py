@@ -23,6 +23,11 @@ class AmbientLight:
 
     Raises:
         ValueError: If plain numbers are of another shape, or not finite.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> sr.Lighting(lights=(sr.AmbientLight((0.2, 0.2, 0.3)),)).kinds.lights
+        ('ambient',)
     """
 
     color: Any
@@ -46,6 +51,12 @@ class DirectionalLight:
 
     Raises:
         ValueError: If plain numbers are of another shape, not finite, or break the rule.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> sun = sr.DirectionalLight(color=(1, 1, 0.9), direction=(0, 1, 1))
+        >>> sr.Lighting(lights=(sr.AmbientLight((0.1, 0.1, 0.2)), sun), two_sided=True).two_sided
+        True
     """
 
     color: Any
@@ -74,6 +85,11 @@ class PointLight:
     Raises:
         ValueError: If plain numbers are of another shape, not finite, or break a rule. Arrays are
             not looked into: they are divided by 2**-40 at the least.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> lamp = sr.PointLight(color=(1, 1, 1), position=(0, 2, 0), attenuation=(0, 0, 1))
+        >>> lighting = sr.Lighting(lights=(lamp,), shading="fragment")
     """
 
     color: Any
@@ -120,6 +136,13 @@ class SphericalHarmonicsLight:
     Source:
         Ramamoorthi and Hanrahan, An Efficient Representation for Irradiance Environment Maps,
         SIGGRAPH 2001.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> coefficients = np.zeros((9, 3))
+        >>> coefficients[0] = 0.9  # the same from everywhere
+        >>> coefficients[1] = 0.3  # and more from above
+        >>> lighting = sr.Lighting(lights=(sr.SphericalHarmonicsLight(coefficients),))
     """
 
     coefficients: Any
@@ -152,6 +175,14 @@ class Lighting:
         TypeError: If ``lights`` is no tuple of lights, or ``two_sided`` no bool.
         ValueError: If there are no lights, or another value breaks a rule above. Arrays are not
             looked into.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> lamp = sr.PointLight(color=(1, 1, 1), position=(1, 2, 3))
+        >>> ambient = sr.AmbientLight((0.3, 0.3, 0.3))
+        >>> lighting = sr.Lighting(lights=(ambient, lamp), specular=(0.5,) * 3, shading="fragment")
+        >>> lighting.kinds.specular
+        True
     """
 
     lights: tuple[AnyLight, ...]
@@ -199,6 +230,12 @@ class Light:
 
     Raises:
         ValueError: If plain numbers are of another shape, not finite, or break the rule.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> light = sr.Light(direction=(0, 0, 1))  # from the side of z
+        >>> len(light.lighting.lights)
+        2
     """
 
     ambient: Any = (0.45, 0.45, 0.45)

@@ -1,5 +1,7 @@
 """Light on vertices and on faces, by the formula of `taichi_softras.lights`."""
 
+from __future__ import annotations
+
 from functools import partial
 from typing import Any
 
@@ -44,6 +46,14 @@ def shade(
     Raises:
         TypeError: If an array is of the wrong kind or type.
         ValueError: If a shape doesn't fit, or ``positions`` or ``eye`` are missing.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> colors = sr.from_numpy(np.float32([[[1, 1, 1]]]))
+        >>> normals = sr.from_numpy(np.float32([[[0, 0, 1], [0, 0, -1]]]))
+        >>> light = sr.Light(ambient=(0.25,) * 3, diffuse=(0.5,) * 3, direction=(0, 0, 1))
+        >>> sr.shade(colors, normals, light).to_numpy()[0, :, 0]
+        array([0.75, 0.25], dtype=float32)
     """
     lighting = as_lighting(light)
     if not lighting.kinds.needs_positions:
@@ -87,6 +97,14 @@ def shade_faces(
     Raises:
         TypeError: If an array is of the wrong kind or type.
         ValueError: If a shape doesn't fit, or ``eye`` is missing.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> corners = sr.from_numpy(np.float32([[[[0, 0, 0], [2, 0, 0], [0, 2, 0]]]]))
+        >>> white = sr.from_numpy(np.ones((1, 1, 3, 3), np.float32))
+        >>> light = sr.Light(ambient=(0.25,) * 3, diffuse=(0.5,) * 3, direction=(0, 0, 1))
+        >>> sr.shade_faces(white, corners, light).to_numpy()[0, 0, 0]
+        array([0.75, 0.75, 0.75], dtype=float32)
     """
     corners = {"face_colors": face_colors, "face_points": face_points}
     wanted = {name: (array, "(B or 1, F, 3, 3)") for name, array in corners.items()}

@@ -1,5 +1,7 @@
 """How far images are from what they should be."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,9 +14,9 @@ from taichi_softras.losses.sums import Reduction, add_losses, check_reduction
 
 
 def silhouette_loss(alpha: Array, target: Array, *, reduction: Reduction = "mean") -> Array:
-    r"""Measure how far silhouettes are from their targets: one minus intersection over union.
+    """Measure how far silhouettes are from their targets: one minus intersection over union.
 
-    The mean over images of :math:`1 - \sum_i a_i t_i / \sum_i (a_i + t_i - a_i t_i)`. Two empty
+    The mean over images of 1 − Σ aₚ tₚ / Σ (aₚ + tₚ − aₚ tₚ) over pixels p. Two empty
     silhouettes agree.
 
     Args:
@@ -31,6 +33,13 @@ def silhouette_loss(alpha: Array, target: Array, *, reduction: Reduction = "mean
 
     Source:
         SoftRas, section 4.1, the loss of silhouettes.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> alpha = sr.from_numpy(np.float32([[[1, 1], [0, 0]]]))
+        >>> target = sr.from_numpy(np.float32([[[1, 0], [0, 0]]]))
+        >>> sr.silhouette_loss(alpha, target).to_numpy()  # one of two pixels agrees
+        array([0.5], dtype=float32)
     """
     check_reduction(reduction)
     views = "N, " if len(getattr(alpha, "shape", ())) == 4 else ""
@@ -69,6 +78,13 @@ def multiview_silhouette_loss(
 
     Source:
         The loss that SoftRas's reconstruction is trained with, ``multiview_iou_loss``.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> alpha = sr.from_numpy(np.float32([[[1, 1], [0, 0]]]))
+        >>> target = sr.from_numpy(np.float32([[[1, 0], [0, 0]]]))
+        >>> sr.multiview_silhouette_loss([alpha, alpha], [target, alpha]).to_numpy()
+        array([0.25], dtype=float32)
     """
     check_reduction(reduction)
     if len(alphas) == 0 or len(alphas) != len(targets):
@@ -99,6 +115,13 @@ def image_loss(image: Array, target: Array, *, reduction: Reduction = "mean") ->
     Raises:
         TypeError: If an array is of the wrong kind or type.
         ValueError: If a shape doesn't fit, or ``reduction`` is neither of the two.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> image = sr.from_numpy(np.zeros((1, 2, 2, 3), np.float32))
+        >>> target = sr.from_numpy(np.full((1, 2, 2, 3), 0.5, np.float32))
+        >>> sr.image_loss(image, target).to_numpy()
+        array([0.25], dtype=float32)
     """
     check_reduction(reduction)
     sizes = check_arrays(image=(image, "(B, H, W, C)"), target=(target, "(B or 1, H, W, C)"))

@@ -1,5 +1,7 @@
 """How smooth a mesh is: its vertices, its faces, its edges and its colours."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -32,13 +34,13 @@ def laplacian_loss(
     weights: LaplacianWeights = "uniform",
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Measure how far vertices are from the mean of their neighbours.
+    """Measure how far vertices are from the mean of their neighbours.
 
-    Cotangent weights, :math:`\cot\alpha + \cot\beta` of the angles opposite an edge, make the
-    Laplacian that of the surface, whatever the shape of its faces: it is 0 for a flat mesh. They
-    are computed from ``vertices`` and held constant: no gradient flows through them, as in
-    PyTorch3D. An edge whose weight would be negative gets 0, and an angle of less than about 0.06
-    degrees counts as that, so that slivers and faces without area do no harm.
+    Cotangent weights, cot α + cot β of the angles opposite an edge, make the Laplacian that of the
+    surface, whatever the shape of its faces: it is 0 for a flat mesh. They are computed from
+    ``vertices`` and held constant: no gradient flows through them, as in PyTorch3D. An edge whose
+    weight would be negative gets 0, and an angle of less than about 0.06 degrees counts as that, so
+    that slivers and faces without area do no harm.
 
     Args:
         vertices: (B, V, 3).
@@ -56,6 +58,13 @@ def laplacian_loss(
     Source:
         SoftRas, section 4.1, the Laplacian loss; ``LaplacianLoss(average=True)`` in its code.
         Desbrun et al., Implicit fairing of irregular meshes, 1999, for the cotangents.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> vertices, faces, _ = sr.icosphere(1, radius=1.0).to_taichi()
+        >>> topology = sr.mesh_topology(faces, vertices)
+        >>> round(float(sr.laplacian_loss(vertices, topology)[0]), 3)
+        1.209
     """
     check_choice("weights", weights, ("uniform", "cotangent"))
     _check(vertices, topology, reduction)
@@ -73,7 +82,7 @@ def laplacian_loss(
 def flattening_loss(
     vertices: Array, topology: MeshTopology, *, reduction: Reduction = "mean"
 ) -> Array:
-    r"""Measure how faces fold over their common edges.
+    """Measure how faces fold over their common edges.
 
     Args:
         vertices: (B, V, 3).
@@ -81,7 +90,7 @@ def flattening_loss(
         reduction: ``"mean"`` of the items, or ``"none"``.
 
     Returns:
-        (1,), or (B,): :math:`(1 - \cos\theta)^2`, :math:`\theta` the angle between the normals of
+        (1,), or (B,): (1 - cos θ)², θ the angle between the normals of
         two faces, summed over edges. Edges of faces without area count as flat.
 
     Raises:
@@ -90,6 +99,13 @@ def flattening_loss(
 
     Source:
         SoftRas, section 4.1, the flattening loss; its code, ``FlattenLoss``, leaves out edges.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> vertices, faces, _ = sr.icosphere(1, radius=1.0).to_taichi()
+        >>> topology = sr.mesh_topology(faces, vertices)
+        >>> round(float(sr.flattening_loss(vertices, topology)[0]), 3)
+        0.49
     """
     _check(vertices, topology, reduction)
     return sum_items(_folds(vertices, topology, squared=True), 1, reduction)
@@ -98,7 +114,7 @@ def flattening_loss(
 def normal_consistency_loss(
     vertices: Array, topology: MeshTopology, *, reduction: Reduction = "mean"
 ) -> Array:
-    r"""Measure how much the normals of adjacent faces differ.
+    """Measure how much the normals of adjacent faces differ.
 
     Args:
         vertices: (B, V, 3).
@@ -106,7 +122,7 @@ def normal_consistency_loss(
         reduction: ``"mean"`` of the items, or ``"none"``.
 
     Returns:
-        (1,), or (B,): :math:`1 - \cos\theta`, :math:`\theta` the angle between the normals of two
+        (1,), or (B,): 1 - cos θ, θ the angle between the normals of two
         faces at an edge, averaged over all such pairs; 0 to 2. Pairs in which a face has no area
         count as flat.
 
@@ -116,6 +132,13 @@ def normal_consistency_loss(
 
     Source:
         PyTorch3D, ``mesh_normal_consistency``.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> vertices, faces, _ = sr.icosphere(1, radius=1.0).to_taichi()
+        >>> topology = sr.mesh_topology(faces, vertices)
+        >>> round(float(sr.normal_consistency_loss(vertices, topology)[0]), 3)
+        0.062
     """
     _check(vertices, topology, reduction)
     return mean_items(_folds(vertices, topology, squared=False), reduction)
@@ -147,6 +170,13 @@ def edge_length_loss(
 
     Source:
         PyTorch3D, ``mesh_edge_loss``.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> vertices, faces, _ = sr.icosphere(1, radius=1.0).to_taichi()
+        >>> topology = sr.mesh_topology(faces, vertices)
+        >>> round(float(sr.edge_length_loss(vertices, topology)[0]), 3)
+        0.34
     """
     target_length = check_number("target_length", target_length)
     if target_length < 0:
@@ -175,6 +205,14 @@ def color_laplacian_loss(
     Raises:
         TypeError: If an array is of the wrong kind or type.
         ValueError: If a shape doesn't fit, or ``reduction`` is neither of the two.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> vertices, faces, _ = sr.plane().to_taichi()  # two faces
+        >>> face_colors = sr.from_numpy(np.float32([[[1, 0, 0], [0, 0, 0]]]))
+        >>> topology = sr.mesh_topology(faces, vertices)
+        >>> sr.color_laplacian_loss(face_colors, topology).to_numpy()
+        array([1.], dtype=float32)
     """
     check_reduction(reduction)
     check_arrays(face_colors=(face_colors, f"(B, {topology.faces.shape[0]}, C)"))

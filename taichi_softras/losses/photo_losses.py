@@ -50,7 +50,7 @@ def photo_loss(
         ValueError: If a shape doesn't fit, ``color_weight`` is below 0, or ``reduction`` is
             neither of the two.
 
-    Example:
+    Examples:
         >>> import numpy as np, taichi_softras as sr
         >>> photo, half = (sr.from_numpy(np.full((1, 2, 2, c), 0.5)) for c in (3, 4))
         >>> ones, gain = (sr.from_numpy(np.ones(s)) for s in ((1, 2, 2), (1,)))

@@ -1,5 +1,7 @@
 """From what a kernel measured to a loss: sums and means, over items, views and terms."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -61,6 +63,16 @@ def add_to_loss(loss: ti.Ndarray, term: ti.Ndarray, weight: float = 1.0) -> None
     Raises:
         TypeError: If an array is no ``ti.ndarray``, or of another type.
         ValueError: If a shape doesn't fit.
+
+    Examples:
+        >>> import taichi as ti, taichi_softras as sr
+        >>> vertices, faces, _ = sr.icosphere(1, radius=1.0).to_taichi(needs_grad=True)
+        >>> topology = sr.mesh_topology(faces, vertices)
+        >>> loss = ti.ndarray(ti.f32, 1, needs_grad=True)
+        >>> with ti.ad.Tape(loss=loss):
+        ...     sr.add_to_loss(loss, sr.laplacian_loss(vertices, topology), weight=0.1)
+        >>> bool(abs(vertices.grad.to_numpy()).max() > 0)
+        True
     """
     for name, array in (("loss", loss), ("term", term)):
         if not isinstance(array, ti.Ndarray):

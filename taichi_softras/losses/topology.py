@@ -1,5 +1,7 @@
 """Which vertices and faces of a mesh are neighbours: what losses of meshes are made from."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from taichi_softras.arrays.bridge import array_like
 from taichi_softras.arrays.calls import apply
 from taichi_softras.arrays.checks import check_arrays, face_indices
-from taichi_softras.arrays.operator import Array
+from taichi_softras.arrays.operator import Array, Faces
 from taichi_softras.meshes.edges import find_edges
 from taichi_softras.meshes.incidence import GatherOperator, Incidence
 
@@ -56,7 +58,7 @@ class MeshTopology:
         return apply(operator, (values, getattr(self, name)))[0]
 
 
-def mesh_topology(faces: ArrayLike | Array, like: Array) -> MeshTopology:
+def mesh_topology(faces: ArrayLike | Faces, like: Array) -> MeshTopology:
     """Find a mesh's edges, and the pairs of faces that meet at them.
 
     Open meshes and vertices without faces are fine. Where more than two faces meet at an edge,
@@ -69,6 +71,13 @@ def mesh_topology(faces: ArrayLike | Array, like: Array) -> MeshTopology:
     Raises:
         TypeError: If ``like`` is no array.
         ValueError: If a shape doesn't fit, faces are no integers, or an index is out of range.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> vertices, faces, _ = sr.cube().to_taichi()
+        >>> topology = sr.mesh_topology(faces, vertices)
+        >>> topology.edges.shape, topology.hinges.shape
+        ((18, 2), (18, 4))
     """
     check_arrays(like=(like, "(B, V, 3)"))
     num_vertices = like.shape[1]

@@ -1,5 +1,7 @@
 """Operators between vertices and what meets at them: faces, edges, hinges. Deterministic."""
 
+from __future__ import annotations
+
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +13,7 @@ import taichi as ti
 from taichi_softras.arrays.bridge import is_tensor, lasting, on_host
 from taichi_softras.arrays.calls import apply
 from taichi_softras.arrays.checks import FACES, check_arrays, check_faces
-from taichi_softras.arrays.operator import Allocate, Array, Operator
+from taichi_softras.arrays.operator import Allocate, Array, Faces, Operator
 from taichi_softras.arrays.scan import scan_arrays
 from taichi_softras.meshes.kernels.incidence import gather_kernels, list_corners
 
@@ -169,7 +171,7 @@ class GatherOperator(Operator):
             gather_kernels(allocate.dtype).gather_backward(outputs[0].grad, *lists, values.grad)
 
 
-def gather(values: Array, faces: Array, *, incidence: Incidence | None = None) -> Array:
+def gather(values: Array, faces: Faces, *, incidence: Incidence | None = None) -> Array:
     """Copy the values of vertices to the corners of faces.
 
     Args:
@@ -179,6 +181,12 @@ def gather(values: Array, faces: Array, *, incidence: Incidence | None = None) -
 
     Returns:
         (B, F, 3, K).
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> vertices, faces, colors = sr.icosphere(1).to_taichi()
+        >>> sr.gather(vertices, faces).shape  # (B, F, 3, K)
+        (1, 80, 3, 3)
     """
     sizes = check_arrays(values=(values, "(B or 1, V, K)"))
     if incidence is None:

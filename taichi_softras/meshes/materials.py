@@ -41,7 +41,7 @@ class Material:
         TypeError: If the name is no text, or the image holds no floats.
         ValueError: If a shape doesn't fit, a value is not finite, or ``wrap`` is none of these.
 
-    Example:
+    Examples:
         >>> Material("glass", (0.5, 0.5, 1)).color
         (0.5, 0.5, 1.0)
         >>> Material(wrap=("mirror", "clamp")).wraps, Material(wrap=("mirror", "mirror")).wrap
@@ -132,7 +132,7 @@ def nearest_texels(image: NDArray[Any], uvs: NDArray[Any], wrap: Wraps) -> NDArr
     Returns:
         The nearest texels, (N, 3).
 
-    Example:
+    Examples:
         >>> image = np.arange(12.0).reshape(2, 2, 3)
         >>> nearest_texels(image, np.array([[0.0, 0.0], [1.0, 1.0], [1.75, 0.0]]), "repeat")[:, 0]
         array([6., 3., 9.])

@@ -73,7 +73,7 @@ class Mesh:
         ValueError: If a shape doesn't fit, a value is not finite, an index is out of range, or
             only one of ``face_materials`` and ``materials`` is given.
 
-    Example:
+    Examples:
         >>> mesh = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
         >>> mesh.num_vertices, mesh.num_faces, mesh.vertices.dtype
         (3, 1, dtype('float32'))
@@ -135,7 +135,7 @@ class Mesh:
             A mesh whose bounding box is centred at the origin, and the longest side of it 1.
             One whose vertices are all in one place is moved only.
 
-        Example:
+        Examples:
             >>> Mesh([[0, 0, 0], [4, 0, 0], [0, 2, 0]], [[0, 1, 2]]).normalized().vertices[:, :2]
             array([[-0.5 , -0.25],
                    [ 0.5 , -0.25],
@@ -155,7 +155,7 @@ class Mesh:
     def with_vertices(self, vertices: ArrayLike) -> Mesh:
         """Return the mesh with other positions, of the same number.
 
-        Example:
+        Examples:
             >>> flat = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
             >>> flat.with_vertices(flat.vertices + 1).vertices[0]
             array([1., 1., 1.], dtype=float32)
@@ -165,7 +165,7 @@ class Mesh:
     def with_colors(self, colors: ArrayLike | None) -> Mesh:
         """Return the mesh with other colours of its vertices; grey ones if None.
 
-        Example:
+        Examples:
             >>> mesh = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
             >>> mesh.with_colors([[1, 0, 0]] * 3).colors[0]
             array([1., 0., 0.], dtype=float32)
@@ -183,7 +183,7 @@ class Mesh:
         Raises:
             ValueError: If the mesh has no materials.
 
-        Example:
+        Examples:
             >>> mesh = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]],
             ...             face_materials=[0], materials=[Material("red", (1, 0, 0))])
             >>> mesh.texture_maps().texels, mesh.texture_maps().maps

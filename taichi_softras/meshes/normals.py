@@ -1,5 +1,7 @@
 """Normals of vertices and of faces."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -7,7 +9,7 @@ import taichi as ti
 
 from taichi_softras.arrays.calls import apply, apply_kernel
 from taichi_softras.arrays.checks import FACES, check_arrays
-from taichi_softras.arrays.operator import Allocate, Array, Operator
+from taichi_softras.arrays.operator import Allocate, Array, Faces, Operator
 from taichi_softras.meshes.incidence import Incidence, know_faces
 from taichi_softras.meshes.kernels.normals import (
     face_normal_kernel,
@@ -59,7 +61,7 @@ class NormalOperator(Operator):
             differentiate(*(vertices, faces, *saved, outputs[0].grad, grad_sums, vertices.grad))
 
 
-def vertex_normals(vertices: Array, faces: Array, *, incidence: Incidence | None = None) -> Array:
+def vertex_normals(vertices: Array, faces: Faces, *, incidence: Incidence | None = None) -> Array:
     """Average the normals of the faces round each vertex, weighted by their areas.
 
     Args:
@@ -74,6 +76,14 @@ def vertex_normals(vertices: Array, faces: Array, *, incidence: Incidence | None
     Raises:
         TypeError: If an array is of the wrong kind or type.
         ValueError: If a shape doesn't fit.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> vertices, faces, colors = sr.icosphere(1).to_taichi()
+        >>> normals = sr.vertex_normals(vertices, faces)
+        >>> outward = 2 * vertices.to_numpy()  # of a ball, radius 1/2
+        >>> bool(abs(normals.to_numpy() - outward).max() < 0.02)
+        True
     """
     sizes = check_arrays(vertices=(vertices, "(B or 1, V, 3)"))
     if incidence is None:
@@ -97,6 +107,12 @@ def face_normals(face_points: Array) -> Array:
     Raises:
         TypeError: If the array is of the wrong kind or type.
         ValueError: If its shape doesn't fit.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> corners = sr.from_numpy(np.float32([[[[0, 0, 0], [2, 0, 0], [0, 2, 0]]]]))
+        >>> sr.face_normals(corners).to_numpy().tolist()
+        [[[0.0, 0.0, 1.0]]]
     """
     sizes = check_arrays(face_points=(face_points, "(B, F, 3, 3)"))
     return apply_kernel(

@@ -32,7 +32,7 @@ def icosphere(subdivisions: int = 3, radius: float = 0.5) -> Mesh:
         TypeError: If an argument is of the wrong type.
         ValueError: If it is out of range.
 
-    Example:
+    Examples:
         >>> sphere = icosphere(subdivisions=1)
         >>> sphere.num_vertices, sphere.num_faces
         (42, 80)
@@ -55,7 +55,7 @@ def cube(side: float = 1.0) -> Mesh:
         TypeError: If ``side`` is no number.
         ValueError: If it is out of range.
 
-    Example:
+    Examples:
         >>> cube(side=2).vertices.max()
         np.float32(1.0)
     """
@@ -84,7 +84,7 @@ def torus(
         TypeError: If an argument is of the wrong type.
         ValueError: If it is out of range.
 
-    Example:
+    Examples:
         >>> torus(major_segments=10, minor_segments=5).num_vertices
         50
     """
@@ -121,7 +121,7 @@ def plane(side: float = 1.0, segments: int = 1) -> Mesh:
         TypeError: If an argument is of the wrong type.
         ValueError: If it is out of range.
 
-    Example:
+    Examples:
         >>> plane(side=2).vertices
         array([[-1., -1.,  0.],
                [ 1., -1.,  0.],

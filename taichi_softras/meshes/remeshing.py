@@ -67,7 +67,7 @@ def remesh(mesh: Mesh, length: float | ArrayLike, *, rounds: int = 2) -> Mesh:
         TypeError: If ``length`` holds no numbers, or ``rounds`` is no integer.
         ValueError: If a number is out of range, or ``length`` is of another shape.
 
-    Example:
+    Examples:
         >>> import taichi_softras as sr
         >>> coarse = remesh(sr.icosphere(4), 0.3, rounds=5)
         >>> bool(coarse.num_faces < sr.icosphere(4).num_faces / 4)

@@ -18,7 +18,7 @@ def group_rows(rows: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         The index of the first row of each kind, of shape (M,) and ascending; and for each row
         its kind, of shape (N,), from 0 to M - 1.
 
-    Example:
+    Examples:
         >>> first, kind = group_rows(np.array([[5, 5], [1, 2], [5, 5]]))
         >>> first.tolist(), kind.tolist()
         ([0, 1], [0, 1, 0])

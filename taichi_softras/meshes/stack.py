@@ -46,7 +46,7 @@ class MeshStack:
 def stack_meshes(meshes: Sequence[Mesh]) -> MeshStack:
     """Put meshes of several sizes side by side, to be drawn in one call.
 
-    Example:
+    Examples:
         >>> triangle = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
         >>> stack_meshes([triangle, triangle]).vertices.shape
         (2, 3, 3)

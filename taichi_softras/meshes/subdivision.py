@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from taichi_softras.arrays.bridge import array_like
 from taichi_softras.arrays.checks import check_arrays, face_indices
-from taichi_softras.arrays.operator import Array
+from taichi_softras.arrays.operator import Array, Faces
 from taichi_softras.arrays.options import check_choice, check_integer
 from taichi_softras.arrays.sparse import SparseMatrix
 from taichi_softras.meshes.edges import find_edges
@@ -37,7 +37,7 @@ class Subdivision:
 
 
 def mesh_subdivision(
-    faces: ArrayLike | Array,
+    faces: ArrayLike | Faces,
     like: Array,
     *,
     scheme: SubdivisionScheme = "midpoint",
@@ -66,6 +66,13 @@ def mesh_subdivision(
     Source:
         Loop, Smooth subdivision surfaces based on triangles, 1987; and, for borders, Hoppe et al.,
         Piecewise smooth surface reconstruction, 1994.
+
+    Examples:
+        >>> import taichi_softras as sr
+        >>> vertices, faces, colors = sr.icosphere(1).to_taichi()
+        >>> subdivision = sr.mesh_subdivision(faces, vertices, scheme="loop")
+        >>> (subdivision.matrix @ vertices).shape, subdivision.faces.shape
+        ((1, 162, 3), (320, 3))
     """
     times = _check_options(scheme, times)
     check_arrays(like=(like, "(B, V, 3)"))
@@ -93,7 +100,7 @@ def subdivide(mesh: Mesh, *, scheme: SubdivisionScheme = "midpoint", times: int 
         TypeError: If ``mesh`` is no `Mesh`, or ``times`` no integer.
         ValueError: If ``scheme`` is neither of the two, or ``times`` is negative.
 
-    Example:
+    Examples:
         >>> triangle = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
         >>> fine = subdivide(triangle, times=2)
         >>> fine.num_vertices, fine.num_faces

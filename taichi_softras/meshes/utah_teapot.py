@@ -74,7 +74,7 @@ def teapot(segments: int = 8) -> Mesh:
         TypeError: If ``segments`` is no integer.
         ValueError: If it is too small.
 
-    Example:
+    Examples:
         >>> teapot(segments=2).num_faces
         240
 

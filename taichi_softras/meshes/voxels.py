@@ -1,5 +1,7 @@
 """Meshes as voxels: which cells of a grid they touch, and which are inside."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from taichi_softras.arrays import taichi_bridge
 from taichi_softras.arrays.bridge import is_array, to_numpy
 from taichi_softras.arrays.checks import face_indices
-from taichi_softras.arrays.operator import Array, count_items
+from taichi_softras.arrays.operator import Array, Faces, count_items
 from taichi_softras.arrays.options import check_integer, check_number
 from taichi_softras.arrays.runtime import ensure_running
 from taichi_softras.meshes.kernels.voxels import surface_kernel
@@ -17,7 +19,7 @@ from taichi_softras.meshes.kernels.voxels import surface_kernel
 
 def voxelize(
     vertices: ArrayLike | Array,
-    faces: ArrayLike | Array,
+    faces: ArrayLike | Faces,
     resolution: int = 32,
     *,
     bounds: tuple[float, float] = (-0.5, 0.5),
@@ -53,7 +55,7 @@ def voxelize(
     Source:
         SoftRas, ``Mesh.voxelize``, whose bounds are -h and h, with h = (R - 1) / (2 R).
 
-    Example:
+    Examples:
         >>> corners = [[[0.1, 0.1, 0.1], [0.4, 0.1, 0.1], [0.1, 0.4, 0.1]]]
         >>> voxelize(corners, [[0, 1, 2]], resolution=2).sum()
         np.int64(1)
@@ -95,7 +97,7 @@ def voxel_iou(voxels: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:
     Raises:
         ValueError: If a shape doesn't fit.
 
-    Example:
+    Examples:
         >>> voxel_iou([[[[True, True, False]]]], [[[[False, True, True]]]])
         array([0.33333333])
     """

@@ -104,6 +104,13 @@ def register(member: Coverage | Alpha) -> None:
 
     Raises:
         TypeError: If it is no `Coverage` or `Alpha`.
+
+    Examples:
+        >>> import dataclasses
+        >>> from taichi_softras.rasterizer.families import COVERAGES
+        >>> register(dataclasses.replace(COVERAGES["euclidean"], name="mine"))  # as it is, renamed
+        >>> COVERAGES.pop("mine").name
+        'mine'
     """
     if isinstance(member, Coverage):
         COVERAGES[member.name] = member

@@ -5,6 +5,8 @@ in their centres; supersampling, by which a pixel is the mean of several points,
 in `face_coverage`.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -86,6 +88,16 @@ def face_coverage(face_vertices: Array, face: int, settings: RasterizerSettings)
     Raises:
         TypeError: If an argument is of the wrong kind or type.
         ValueError: If a shape doesn't fit, or there is no such face.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> corners = np.float32([[-1, -1, 2], [1, -1, 2], [0, 1, 2]])
+        >>> face_vertices = sr.from_numpy(corners[None, None])  # (1, 1, 3, 3)
+        >>> settings = sr.RasterizerSettings(height=3, width=3)
+        >>> sr.face_coverage(face_vertices, 0, settings).to_numpy()[0].round()
+        array([[0., 1., 0.],
+               [0., 1., 0.],
+               [1., 1., 1.]], dtype=float32)
     """
     check_arrays(face_vertices=(face_vertices, "(B, F, 3, 3)"))
     face = _check_index("face", face, face_vertices.shape[1], "the number of faces, ")
@@ -106,7 +118,7 @@ def summarize_fragments(face_vertices: Array, settings: RasterizerSettings) -> F
         TypeError: If an array is of the wrong kind or type.
         ValueError: If a shape doesn't fit.
 
-    Example:
+    Examples:
         >>> import taichi_softras as sr
         >>> corners = [[-1, -1, 2], [1, -1, 2], [0, 1, 2]]
         >>> face_vertices = sr.from_numpy(np.array([[corners, corners]], dtype=np.float32))
@@ -165,6 +177,16 @@ def list_fragments(
     Raises:
         TypeError: If an argument is of the wrong kind or type.
         ValueError: If a shape doesn't fit, or there is no such pixel.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> corners = np.float32([[-1, -1, 2], [1, -1, 2], [0, 1, 2]])
+        >>> face_vertices = sr.from_numpy(corners[None, None])  # (1, 1, 3, 3)
+        >>> settings = sr.RasterizerSettings(height=3, width=3)
+        >>> colors = sr.from_numpy(np.float32([[[[1, 0, 0], [0, 1, 0], [0, 0, 1]]]]))
+        >>> seen = sr.list_fragments(face_vertices, colors, settings, row=1, col=1)
+        >>> seen.faces, seen.depth, seen.mix().round(2)
+        (array([0]), array([2.], dtype=float32), array([0.25, 0.25, 0.5 ]))
     """
     sizes = check_arrays(
         face_vertices=(face_vertices, "(B, F, 3, 3)"),

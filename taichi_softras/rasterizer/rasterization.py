@@ -1,5 +1,7 @@
 """From faces in the image plane to images, softly."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -58,15 +60,13 @@ def rasterize(
     source_weights: Array | None = None,
     lights: FragmentLights | None = None,
 ) -> Array:
-    r"""Draw faces as SoftRas does: every face reaches every pixel, with a probability.
+    """Draw faces as SoftRas does: every face reaches every pixel, with a probability.
 
-    Face :math:`j` covers pixel :math:`i` with probability
-    :math:`D_{ij} = \operatorname{sigmoid}(s_{ij} / \sigma)`, :math:`s` the squared distance from
-    the pixel's centre to the face's border, negative outside. Alpha is
-    :math:`1 - \prod_j (1 - D_{ij})`; colour is the mean of the faces' colours and the
-    background's, weighted by :math:`D_{ij} \exp(\bar z_{ij} / \gamma)` and
-    :math:`\exp(\epsilon / \gamma)`, :math:`\bar z = (far - z) / (far - near)`. The settings choose
-    other distances and aggregations.
+    Face j covers pixel i with probability D_ij = sigmoid(s_ij / σ), s_ij the squared distance from
+    the pixel's centre to the face's border, negative outside. Alpha is A_i = 1 − Π_j (1 − D_ij);
+    colour is the mean of the faces' colours and the background's, weighted by
+    D_ij exp(z̄_ij / γ) and exp(ε / γ), with z̄ = (far − z) / (far − near). The settings choose other
+    distances and aggregations.
 
     Args:
         face_vertices: (B, F, 3, 3), each corner's x and y in NDC (x right, y up, -1 to 1 over the
@@ -109,6 +109,15 @@ def rasterize(
         Liu et al., "Soft Rasterizer: A Differentiable Renderer for Image-based 3D Reasoning",
         ICCV 2019, section 3. In its code: ``dist_func="euclidean"``, ``aggr_func_alpha="prod"``,
         ``aggr_func_rgb="softmax"``, except that eps counts twice there and its colours are affine.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> corners = np.float32([[-1, -1, 2], [1, -1, 2], [0, 1, 2]])
+        >>> face_vertices = sr.from_numpy(corners[None, None])  # (1, 1, 3, 3)
+        >>> settings = sr.RasterizerSettings(height=3, width=3)
+        >>> colors = sr.from_numpy(np.float32([[[[1, 0, 0], [0, 1, 0], [0, 0, 1]]]]))
+        >>> sr.rasterize(face_vertices, colors, settings).to_numpy()[0, 1, 1].round(2)
+        array([0.25, 0.25, 0.5 , 1.  ], dtype=float32)
     """
     batch = _check_faces(face_vertices, face_items, num_items)
     source, varyings, texture, channels = _texture(colors, batch, source_weights)
@@ -163,7 +172,7 @@ def rasterize_silhouette(
     face_items: Array | None = None,
     num_items: int | None = None,
 ) -> Array:
-    r"""Draw how much of each pixel the faces cover: the alpha of `rasterize`, without its colours.
+    """Draw how much of each pixel the faces cover: the alpha of `rasterize`, without its colours.
 
     Args:
         face_vertices: (B, F, 3, 3), as in `rasterize`.
@@ -179,6 +188,16 @@ def rasterize_silhouette(
     Raises:
         TypeError: If an array is of the wrong kind or type.
         ValueError: If a shape or device doesn't fit.
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> corners = np.float32([[-1, -1, 2], [1, -1, 2], [0, 1, 2]])
+        >>> face_vertices = sr.from_numpy(corners[None, None])  # (1, 1, 3, 3)
+        >>> settings = sr.RasterizerSettings(height=3, width=3)
+        >>> sr.rasterize_silhouette(face_vertices, settings).to_numpy()[0].round()
+        array([[0., 1., 0.],
+               [0., 1., 0.],
+               [1., 1., 1.]], dtype=float32)
     """
     batch = _check_faces(face_vertices, face_items, num_items)
     operator = RasterizeOperator(

@@ -59,6 +59,12 @@ class RasterizerSettings:
     Raises:
         TypeError: If a value is of the wrong type.
         ValueError: If a value is outside the range given for it.
+
+    Examples:
+        >>> from dataclasses import replace
+        >>> settings = RasterizerSettings(height=64, width=96, near=1, far=5, sigma=1e-4)
+        >>> replace(settings, sigma=1e-3).aspect
+        1.5
     """
 
     height: int

@@ -1,5 +1,7 @@
 """Textures: where faces have their colours from, when not from their corners."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
@@ -29,6 +31,15 @@ class SurfaceTexture:
 
     Source:
         SoftRas's textures of type "surface".
+
+    Examples:
+        >>> import numpy as np, taichi_softras as sr
+        >>> corners = np.float32([[-1, -1, 2], [1, -1, 2], [0, 1, 2]])
+        >>> face_vertices = sr.from_numpy(corners[None, None])  # (1, 1, 3, 3)
+        >>> settings = sr.RasterizerSettings(height=3, width=3)
+        >>> texels = sr.from_numpy(np.float32([[[[1, 0, 0]] * 4]]))  # 2 x 2 on the one face
+        >>> sr.rasterize(face_vertices, sr.SurfaceTexture(texels), settings).to_numpy()[0, 1, 1]
+        array([1., 0., 0., 1.], dtype=float32)
     """
 
     texels: Array
@@ -69,7 +80,7 @@ class UVTexture:
             three. None if ``texels`` are one image, that is repeated.
         face_maps: (F,) int32, which of them each face has; None if there is one only.
 
-    Example:
+    Examples:
         >>> import numpy as np, taichi_softras as sr
         >>> image = sr.from_numpy(np.zeros((1, 4, 6, 3), dtype=np.float32))
         >>> uvs = sr.from_numpy(np.zeros((1, 5, 3, 2), dtype=np.float32))
@@ -83,7 +94,7 @@ class UVTexture:
     face_maps: Array | None = None
 
     @staticmethod
-    def from_maps(maps: Sequence[np.ndarray], like: Array) -> "UVTexture":
+    def from_maps(maps: Sequence[np.ndarray], like: Array) -> UVTexture:
         """Make a texture of what `Mesh.texture_maps` gives.
 
         Args:

@@ -1,4 +1,4 @@
-r"""The method in plain PyTorch, to be read: every face at every pixel, differentiated by autograd.
+"""The method in plain PyTorch, to be read: every face at every pixel, differentiated by autograd.
 
 `rasterize` and `rasterize_silhouette` draw what the package's functions of the same names draw,
 from the formulas alone: no tiles, no kernels, no gradient made by hand. They take memory and time
@@ -7,16 +7,15 @@ soft rasterization is, or to try a change of it in a few lines. float64 tensors 
 
 An image is made in four steps:
 
-1. `find_fragments`. A fragment is one face :math:`j` at one pixel :math:`i`. It has a signed
-   squared distance :math:`s_{ij}` from the pixel's centre to the face's border, positive inside; a
-   coverage :math:`D_{ij} = \operatorname{sigmoid}(s_{ij} / \sigma)`; barycentric coordinates; and a
-   depth :math:`z_{ij} = 1 / \sum_k w_k / z_k`.
-2. `sample_texture`: what colour the face has there, from its corners, texels or an image map.
-3. `aggregate_alpha`: :math:`A_i = 1 - \prod_j (1 - D_{ij})`, the probability that at least one face
-   covers the pixel, were they independent.
+1. `find_fragments`. A fragment is one face j at one pixel i. It has a signed squared distance s_ij
+   from the pixel's centre to the face's border, positive inside; a coverage
+   D_ij = sigmoid(s_ij / σ); barycentric coordinates w_k; and a depth z_ij = 1 / Σ_k w_k / z_k.
+2. `sample_texture`: what colour C_ij the face has there, from its corners, texels or an image map.
+3. `aggregate_alpha`: A_i = 1 − Π_j (1 − D_ij), the probability that at least one face covers the
+   pixel, were they independent.
 4. `aggregate_colors`: the mean of the faces' colours and the background's, weighted by
-   :math:`D_{ij} \exp(\bar z_{ij} / \gamma)` and :math:`\exp(\epsilon / \gamma)`, with
-   :math:`\bar z = (far - z) / (far - near)`. That is a softmax over depth.
+   D_ij exp(z̄_ij / γ) and exp(ε / γ), with z̄ = (far − z) / (far − near). That is a softmax over
+   depth.
 
 The settings choose other distances and aggregations, of those that the package brings.
 

@@ -49,7 +49,7 @@ def rasterize(
         ValueError: If its shape doesn't fit, or the settings name a member of a family that was
             registered, which is not written in PyTorch.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from taichi_softras import RasterizerSettings, reference
         >>> triangle = torch.tensor([[[[-0.5, -0.5, 2.0], [0.5, -0.5, 2.0], [0.0, 0.5, 2.0]]]])

@@ -49,7 +49,7 @@ class SoftRenderer(nn.Module):
     Raises:
         ValueError: If a word is unknown, or the camera lacks what it needs.
 
-    Example:
+    Examples:
         >>> import taichi_softras.soft_renderer as sr
         >>> mesh = sr.Mesh([[0, 0, 0], [0, 1, 0], [1, 0, 0]], [[0, 1, 2]])
         >>> renderer = sr.SoftRenderer(image_size=8, camera_mode="look_at")
