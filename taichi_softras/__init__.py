@@ -7,6 +7,7 @@ Imports between wings point downward, in the order that the import-linter contra
 """
 
 import os as _os
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 _os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "0")  # importing Taichi prints a banner
 
@@ -48,6 +49,7 @@ from taichi_softras.cameras import (
     view_to_ndc,
 )
 from taichi_softras.captures import Captures, mask_object, read_captures
+from taichi_softras.elsewhere import no_attribute as _no_attribute
 from taichi_softras.files import read_mesh, write_mesh
 from taichi_softras.fitting import (
     Adam,
@@ -93,7 +95,9 @@ from taichi_softras.meshes import (
     Mesh,
     MeshStack,
     Subdivision,
+    SurfaceTexture,
     TextureMaps,
+    UVTexture,
     cube,
     face_normals,
     gather,
@@ -115,8 +119,6 @@ from taichi_softras.rasterizer import (
     FragmentSummary,
     PixelFragments,
     RasterizerSettings,
-    SurfaceTexture,
-    UVTexture,
     face_coverage,
     list_fragments,
     rasterize,
@@ -257,3 +259,9 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return sorted((*__all__, "__version__"))
+
+
+if not _TYPE_CHECKING:  # a type checker is to know the names that there are
+
+    def __getattr__(name: str) -> object:
+        raise _no_attribute(name)

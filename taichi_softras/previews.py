@@ -20,8 +20,8 @@ from taichi_softras.cameras.poses import Pose
 from taichi_softras.cameras.selection import count_cameras, select_cameras
 from taichi_softras.lights.kinds import SHADINGS, Light, Lighting
 from taichi_softras.meshes.mesh import Mesh
+from taichi_softras.meshes.textures import Texture, UVTexture
 from taichi_softras.rasterizer.settings import RasterizerSettings
-from taichi_softras.rasterizer.textures import Texture, UVTexture
 from taichi_softras.renderer import render, render_silhouette
 
 Channel = Literal["colors", "silhouette", "depth", "normals"]

@@ -9,6 +9,7 @@ import numpy as np
 
 from taichi_softras.arrays.bridge import is_array
 from taichi_softras.arrays.checks import check_arrays
+from taichi_softras.arrays.conversion import as_item
 from taichi_softras.arrays.corners import (
     column_of,
     concatenate,
@@ -22,23 +23,26 @@ from taichi_softras.cameras.camera import Camera
 from taichi_softras.cameras.clipping import ClippedFaces, clip_attributes
 from taichi_softras.cameras.projection import eyes_of, turn_to_view
 from taichi_softras.cameras.vertex_stage import place_faces
+from taichi_softras.drawn import TEXTURES, take_drawn
 from taichi_softras.lights.kinds import Light, Lighting, as_lighting
 from taichi_softras.lights.packing import pack_lighting
 from taichi_softras.lights.shading import shade, shade_faces
 from taichi_softras.meshes.incidence import Incidence, gather, know_faces
+from taichi_softras.meshes.mesh import Framework, Mesh
 from taichi_softras.meshes.normals import face_normals, vertex_normals
+from taichi_softras.meshes.textures import SurfaceTexture, Texture
 from taichi_softras.rasterizer.rasterization import FragmentLights, rasterize, rasterize_silhouette
 from taichi_softras.rasterizer.settings import RasterizerSettings
-from taichi_softras.rasterizer.textures import SurfaceTexture, Texture, UVTexture
 
 
 def render(
-    vertices: Array,
-    faces: Faces,
-    colors: Texture,
-    camera: Camera,
-    settings: RasterizerSettings,
+    vertices: Array | Mesh,
+    faces: Faces | Camera | None = None,
+    colors: Texture | RasterizerSettings | None = None,
+    camera: Camera | None = None,
+    settings: RasterizerSettings | None = None,
     *,
+    framework: Framework | None = None,
     light: Light | Lighting | None = None,
     attributes: Array | None = None,
     depth: bool = False,
@@ -49,8 +53,12 @@ def render(
 ) -> Array:
     """Draw meshes.
 
+    Either arrays, ``render(vertices, faces, colors, camera, settings)``; or a `Mesh` as it is, with
+    the materials that it has, ``render(mesh, camera, settings)``. Vertices, colours and attributes
+    of one item may do without their first dimension.
+
     Args:
-        vertices: (B or 1, V, 3), in the world. float32 or float64.
+        vertices: (B or 1, V, 3), in the world. float32 or float64. Or a `Mesh`.
         faces: (F, 3), or (B or 1, F, 3) where they differ. int32; int64 too in PyTorch. In a
             right-handed world faces are counter-clockwise seen from outside. One whose indices
             are -1 is none: so meshes of several sizes go into one call, see `stack_meshes`.
@@ -59,6 +67,8 @@ def render(
         camera: One camera, or B; one mesh under B cameras is not copied.
         settings: Size of the image, and how faces become pixels. Whether rays are parallel is
             taken from the camera.
+        framework: Of a `Mesh`: "torch" or "taichi", whose arrays it is drawn in; by default those
+            that the camera, or another argument, has, and Taichi's if none has any.
         light: Light on vertices, faces or fragments, as its ``shading`` says; a `Light` is on
             vertices. A texture has no colours at vertices: light on it is evaluated at fragments
             instead. None leaves colours as they are.
@@ -94,30 +104,38 @@ def render(
         >>> camera = sr.LookAtCamera(eye=(0, 1, 3))
         >>> sr.render(vertices, faces, colors, camera, settings, light=sr.Light()).shape
         (1, 8, 12, 4)
+        >>> sr.render(sr.icosphere(1), camera, settings, light=sr.Light()).shape
+        (1, 8, 12, 4)
     """
     check_choice("normals", normals, (None, "world", "view"))
-    is_texture = isinstance(colors, (SurfaceTexture, UVTexture))
-    if not is_texture:
-        check_arrays(colors=(colors, "(B or 1, V or 1, C)"))
+    vertices, faces, paint, camera, settings = take_drawn(
+        vertices,
+        {"faces": faces, "colors": colors, "camera": camera, "settings": settings},
+        framework=framework,
+        beside=(light, attributes, background, softness),
+    )
+    attributes = as_item(attributes, 3)
+    if not isinstance(paint, TEXTURES):
+        check_arrays(colors=(paint, "(B or 1, V or 1, C)"))
     meshes = _ProjectedMeshes.place(vertices, faces, camera, settings, clip=clip)
     directions = None
     if light is not None or normals is not None:
         directions = vertex_normals(vertices, meshes.faces, incidence=meshes.incidence)
     lighting = None if light is None else as_lighting(light)
     lights = None
-    if is_texture:
-        channels, drawn = colors.num_channels, meshes.cut_texture(colors)
+    if isinstance(paint, TEXTURES):
+        channels, drawn = paint.num_channels, meshes.cut_texture(paint)
         if lighting is not None:
             lights = meshes.light_fragments(lighting, directions)
     else:
-        colors = meshes.of_vertices("colors", colors)
-        channels = colors.shape[2]
+        paint = meshes.of_vertices("colors", paint)
+        channels = paint.shape[2]
         if lighting is None or lighting.shading == "fragment":
-            drawn = meshes.corners(colors)
+            drawn = meshes.corners(paint)
             if lighting is not None:
                 lights = meshes.light_fragments(lighting, directions)
         else:
-            drawn = meshes.light_corners(lighting, colors, directions)
+            drawn = meshes.light_corners(lighting, paint, directions)
     more, behind = meshes.more_channels(attributes, depth, normals, directions)
     if not is_array(background):
         background = _behind_all(background, channels, behind)
@@ -135,21 +153,26 @@ def render(
 
 
 def render_silhouette(
-    vertices: Array,
-    faces: Faces,
-    camera: Camera,
-    settings: RasterizerSettings,
+    vertices: Array | Mesh,
+    faces: Faces | Camera | None = None,
+    camera: Camera | RasterizerSettings | None = None,
+    settings: RasterizerSettings | None = None,
     *,
+    framework: Framework | None = None,
     sigma: Array | None = None,
     clip: bool = True,
 ) -> Array:
     """Draw how much of each pixel meshes cover: the alpha of `render`, without its colours.
 
+    Either ``render_silhouette(vertices, faces, camera, settings)``, or ``render_silhouette(mesh,
+    camera, settings)``.
+
     Args:
-        vertices: (B or 1, V, 3), in the world.
+        vertices: (B or 1, V, 3), or (V, 3) of one item, in the world. Or a `Mesh`.
         faces: (F, 3) or (B or 1, F, 3).
         camera: One camera, or B.
         settings: Size of the image, and how faces become pixels.
+        framework: As in `render`.
         sigma: In place of ``settings.sigma``: an array (1,) or (B,).
         clip: As in `render`.
 
@@ -173,6 +196,12 @@ def render_silhouette(
         >>> sr.render_silhouette(vertices, faces, camera, settings).shape
         (1, 8, 12)
     """
+    vertices, faces, _, camera, settings = take_drawn(
+        vertices,
+        {"faces": faces, "camera": camera, "settings": settings},
+        framework=framework,
+        beside=sigma,
+    )
     meshes = _ProjectedMeshes.place(vertices, faces, camera, settings, clip=clip)
     return rasterize_silhouette(meshes.face_vertices, meshes.settings, sigma=sigma)
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import taichi as ti
 from numpy.typing import ArrayLike, NDArray
+from taichi.lang.matrix import MatrixNdarray, VectorNdarray
 
 from taichi_softras.arrays.bridge import FLOATS, dtype_of, is_array, is_tensor, to_numpy
 from taichi_softras.arrays.operator import Array
@@ -171,11 +172,26 @@ def _parse(text: str) -> tuple[_Shape, ...]:
 
 def _kind_of(name: str, array: Array) -> Any:
     """Tell the type of an array's numbers."""
-    if not is_array(array):
-        raise TypeError(
-            f"{name} must be a torch.Tensor or a ti.ndarray, got {type(array).__name__}"
-        )
+    if not is_array(array) or isinstance(array, (MatrixNdarray, VectorNdarray)):
+        raise _wrong_kind(name, array)
     return dtype_of(array)
+
+
+def _wrong_kind(name: str, array: Any) -> TypeError:
+    """Say what came in place of an array of numbers, and what to make of it."""
+    wanted = f"{name} must be a torch.Tensor or a ti.ndarray"
+    if isinstance(array, ti.Field):
+        return TypeError(
+            f"{wanted}, got a Taichi field: copy it to an ndarray of shape "
+            f"{array.to_numpy().shape}, sr.from_numpy(field.to_numpy())"
+        )
+    if isinstance(array, ti.Ndarray):
+        element = array.element_shape
+        return TypeError(
+            f"{wanted} of numbers, got one of vectors or matrices: in place of elements {element}, "
+            f"make its shape {(*array.shape, *element)}"
+        )
+    return TypeError(f"{wanted}, got {type(array).__name__}")
 
 
 def _check_type(name: str, found: Any, *dtypes: Any) -> None:
@@ -188,7 +204,11 @@ def _pick(name: str, shapes: tuple[_Shape, ...], found: tuple[int, ...]) -> tupl
     for shape in shapes:
         if len(shape.dims) == len(found):
             return shape.dims
-    raise ValueError(f"{name} must have shape {' or '.join(map(str, shapes))}, got {found}")
+    message = f"{name} must have shape {' or '.join(map(str, shapes))}, got {found}"
+    lacks_items = (s.dims[0].name == "B" and len(s.dims) == len(found) + 1 for s in shapes)
+    if any(lacks_items):
+        message += f": {name} lacks the first dimension, of items; for one, {(1, *found)}"
+    raise ValueError(message)
 
 
 def _binds(dim: _Dim, size: int, sizes: Sizes) -> bool:

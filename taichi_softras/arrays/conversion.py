@@ -1,10 +1,10 @@
 """Arrays of another floating-point type, or with a first dimension more."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
-from taichi_softras.arrays.bridge import FLOATS, convert_tensor, dtype_of, is_tensor
+from taichi_softras.arrays.bridge import FLOATS, convert_tensor, dtype_of, is_array, is_tensor
 from taichi_softras.arrays.calls import apply
 from taichi_softras.arrays.kernels.conversion import conversion_kernels
 from taichi_softras.arrays.operator import Allocate, Array, Operator
@@ -29,6 +29,34 @@ def as_items(array: Array, like: Array, shape: tuple[int, ...]) -> Array:
     if is_tensor(array):
         return convert_tensor(array, dtype, add_dimension=lacks_items)
     return apply(_Convert(dtype, lacks_items), (array,))[0]
+
+
+def as_item(array: Any, num_dims: int) -> Any:
+    """Give an array of one item the dimension of items; return anything else as it is.
+
+    Args:
+        array: Of ``num_dims`` dimensions with that of items; or not an array.
+        num_dims: How many.
+    """
+    if not is_array(array) or len(array.shape) != num_dims - 1:
+        return array
+    if getattr(array, "element_shape", ()):  # of vectors, which are refused
+        return array
+    return as_items(array, array, tuple(array.shape))
+
+
+def arrays_in(value: Any) -> Iterator[Array]:
+    """Find the arrays in options, or in a sequence or mapping of them, however deep."""
+    if is_array(value):
+        yield value
+    elif isinstance(value, dict):
+        yield from arrays_in(list(value.values()))
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from arrays_in(part)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            yield from arrays_in(getattr(value, field.name))
 
 
 @dataclass(frozen=True)

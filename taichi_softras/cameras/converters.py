@@ -17,13 +17,12 @@ PyTorch3D  left, up, z forward      shorter side -1 to  (0.5, 0.5) in screen spa
 =========  =======================  ==================  ============================================
 """
 
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
 
-from taichi_softras.arrays.bridge import array_like, is_array, is_tensor, namespace_of
+from taichi_softras.arrays.bridge import array_like, is_tensor, namespace_of
+from taichi_softras.arrays.conversion import arrays_in
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.taichi_bridge import from_numpy
 from taichi_softras.cameras._numbers import Numbers, beside, rows, taken, times, to_numpy
@@ -356,17 +355,8 @@ def _focal_lengths(value: Any, *, one_camera: bool) -> Numbers:
 
 def _example(camera: object) -> Array:
     """Find an array of the kind that a camera is made of; any kind does for one of numbers."""
-    array = next(_arrays_of(camera), None)
+    array = next(arrays_in(camera), None)
     return from_numpy(np.zeros(1)) if array is None else array
-
-
-def _arrays_of(options: Any) -> Iterator[Array]:
-    for part in fields(options) if is_dataclass(options) else ():
-        value = getattr(options, part.name)
-        if is_array(value):
-            yield value
-        else:
-            yield from _arrays_of(value)
 
 
 def _without_distortion(camera: Camera, what: str) -> Array:

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 from taichi_softras.arrays.bridge import to_numpy
+from taichi_softras.arrays.conversion import as_item
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_number
 from taichi_softras.cameras.poses import Pose
@@ -33,7 +34,7 @@ def depth_range(vertices: Array, camera: Pose, *, margin: float = 0.05) -> tuple
     larger than the mesh, surfaces that lie close behind each other blend.
 
     Args:
-        vertices: (B or 1, V, 3), in the world. Those that are not finite don't count.
+        vertices: (B or 1, V, 3), or (V, 3), in the world. Those that are not finite don't count.
         camera: One camera, or B; the range is one for all of them.
         margin: Room on either side, as a share of the difference between the least and the
             greatest depth. At least 0.
@@ -58,7 +59,7 @@ def depth_range(vertices: Array, camera: Pose, *, margin: float = 0.05) -> tuple
     check_number("margin", margin)
     if margin < 0:
         raise ValueError(f"margin must be at least 0, got {margin}")
-    nearest, farthest = extreme_depths(to_view(vertices, camera))
+    nearest, farthest = extreme_depths(to_view(as_item(vertices, 3), camera))
     if not farthest > 0:
         raise ValueError(
             f"some vertex must be in front of a camera, got depths from {nearest:g} to {farthest:g}"

@@ -9,6 +9,7 @@ from typing import Literal
 
 from taichi_softras.arrays.calls import apply, apply_kernel
 from taichi_softras.arrays.checks import check_arrays
+from taichi_softras.arrays.conversion import as_item
 from taichi_softras.arrays.operator import Allocate, Array, Operator
 from taichi_softras.arrays.options import check_choice, check_number
 from taichi_softras.losses._laplacian import LaplacianOperator
@@ -43,7 +44,7 @@ def laplacian_loss(
     that slivers and faces without area do no harm.
 
     Args:
-        vertices: (B, V, 3).
+        vertices: (B, V, 3), or (V, 3) of one mesh.
         topology: Of the same mesh.
         weights: ``"uniform"`` or ``"cotangent"``.
         reduction: ``"mean"`` of the items, or ``"none"``.
@@ -67,7 +68,7 @@ def laplacian_loss(
         1.209
     """
     check_choice("weights", weights, ("uniform", "cotangent"))
-    _check(vertices, topology, reduction)
+    vertices = _check(vertices, topology, reduction)
     if weights == "uniform":
         operator = LaplacianOperator(topology.incidences["edges"])
         weighted = (topology.edge_weights, topology.inverse_degrees)
@@ -85,7 +86,7 @@ def flattening_loss(
     """Measure how faces fold over their common edges.
 
     Args:
-        vertices: (B, V, 3).
+        vertices: (B, V, 3), or (V, 3) of one mesh.
         topology: Of the same mesh.
         reduction: ``"mean"`` of the items, or ``"none"``.
 
@@ -107,7 +108,7 @@ def flattening_loss(
         >>> round(float(sr.flattening_loss(vertices, topology)[0]), 3)
         0.49
     """
-    _check(vertices, topology, reduction)
+    vertices = _check(vertices, topology, reduction)
     return sum_items(_folds(vertices, topology, squared=True), 1, reduction)
 
 
@@ -117,7 +118,7 @@ def normal_consistency_loss(
     """Measure how much the normals of adjacent faces differ.
 
     Args:
-        vertices: (B, V, 3).
+        vertices: (B, V, 3), or (V, 3) of one mesh.
         topology: Of the same mesh.
         reduction: ``"mean"`` of the items, or ``"none"``.
 
@@ -140,7 +141,7 @@ def normal_consistency_loss(
         >>> round(float(sr.normal_consistency_loss(vertices, topology)[0]), 3)
         0.062
     """
-    _check(vertices, topology, reduction)
+    vertices = _check(vertices, topology, reduction)
     return mean_items(_folds(vertices, topology, squared=False), reduction)
 
 
@@ -154,7 +155,7 @@ def edge_length_loss(
     """Measure how far the lengths of edges are from one length.
 
     Args:
-        vertices: (B, V, 3).
+        vertices: (B, V, 3), or (V, 3) of one mesh.
         topology: Of the same mesh.
         target_length: The length that edges should have, in the units of the vertices; at least 0.
         reduction: ``"mean"`` of the items, or ``"none"``.
@@ -181,7 +182,7 @@ def edge_length_loss(
     target_length = check_number("target_length", target_length)
     if target_length < 0:
         raise ValueError(f"target_length must be at least 0, got {target_length}")
-    _check(vertices, topology, reduction)
+    vertices = _check(vertices, topology, reduction)
     shape = (vertices.shape[0], topology.edges.shape[0])
     ends = topology.gather("edges", vertices)
     errors = apply_kernel(edge_length_kernel, (ends,), shape, constants=(target_length,))
@@ -221,11 +222,14 @@ def color_laplacian_loss(
     return mean_items(apply_kernel(color_difference_kernel, (pair_colors,), shape), reduction)
 
 
-def _check(vertices: Array, topology: MeshTopology, reduction: Reduction) -> None:
+def _check(vertices: Array, topology: MeshTopology, reduction: Reduction) -> Array:
+    """Check what losses of vertices take, and give those of one mesh the dimension of items."""
     check_reduction(reduction)
+    vertices = as_item(vertices, 3)
     check_arrays(
         vertices=(vertices, "(B, V, 3)"), inverse_degrees=(topology.inverse_degrees, "(1, V)")
     )
+    return vertices
 
 
 def _folds(vertices: Array, topology: MeshTopology, *, squared: bool) -> Array:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from taichi_softras.arrays.bridge import array_like, is_tensor, namespace_of, to_numpy
 from taichi_softras.arrays.calls import apply, apply_kernel
 from taichi_softras.arrays.checks import check_arrays, face_indices
+from taichi_softras.arrays.conversion import as_item
 from taichi_softras.arrays.operator import Array, Faces, count_items
 from taichi_softras.arrays.options import check_integer
 from taichi_softras.arrays.sparse import SparseMatrix
@@ -43,8 +44,8 @@ def chamfer_distance(
     distances, to both sets. If several are equally near, one of them is taken.
 
     Args:
-        points: (B or 1, N, 3).
-        others: (B or 1, M, 3), of the same type.
+        points: (B or 1, N, 3), or (N, 3).
+        others: (B or 1, M, 3), or (M, 3), of the same type.
         squared: Whether distances are squared. If not, two points in one place give no gradient.
         two_sided: Whether the mean over ``others`` of their distances from ``points`` is added to
             the mean over ``points`` of their distances from ``others``.
@@ -69,6 +70,7 @@ def chamfer_distance(
         array([1.], dtype=float32)
     """
     check_reduction(reduction)
+    points, others = as_item(points, 3), as_item(others, 3)
     check_arrays(points=(points, "(B or 1, N, 3)"), others=(others, "(B or 1, M, 3)"))
     if (points.shape[1] == 0) != (others.shape[1] == 0):
         raise ValueError(

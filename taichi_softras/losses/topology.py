@@ -66,7 +66,7 @@ def mesh_topology(faces: ArrayLike | Faces, like: Array) -> MeshTopology:
 
     Args:
         faces: (F, 3) integers, of NumPy, PyTorch or Taichi.
-        like: The vertices (B, V, 3), whose framework, device and type the result has.
+        like: The vertices, (B, V, 3) or (V, 3), whose framework, device and type the result has.
 
     Raises:
         TypeError: If ``like`` is no array.
@@ -79,8 +79,8 @@ def mesh_topology(faces: ArrayLike | Faces, like: Array) -> MeshTopology:
         >>> topology.edges.shape, topology.hinges.shape
         ((18, 2), (18, 4))
     """
-    check_arrays(like=(like, "(B, V, 3)"))
-    num_vertices = like.shape[1]
+    check_arrays(like=(like, "(B, V, 3) or (V, 3)"))
+    num_vertices = like.shape[-2]
     indices = face_indices(faces, num_vertices=num_vertices)
     edges, face_edges = find_edges(indices)
     degrees = np.bincount(edges.ravel(), minlength=num_vertices)

@@ -16,6 +16,8 @@ from taichi_softras.meshes.stack import stack_meshes as stack_meshes
 from taichi_softras.meshes.subdivision import Subdivision as Subdivision
 from taichi_softras.meshes.subdivision import mesh_subdivision as mesh_subdivision
 from taichi_softras.meshes.subdivision import subdivide as subdivide
+from taichi_softras.meshes.textures import SurfaceTexture as SurfaceTexture
+from taichi_softras.meshes.textures import UVTexture as UVTexture
 from taichi_softras.meshes.utah_teapot import teapot as teapot
 from taichi_softras.meshes.voxels import voxel_iou as voxel_iou
 from taichi_softras.meshes.voxels import voxelize as voxelize

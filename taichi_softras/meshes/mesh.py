@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import taichi as ti
 from numpy.typing import ArrayLike, NDArray
 
+from taichi_softras.arrays.options import check_choice
 from taichi_softras.meshes.materials import GREY, Material
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ from taichi_softras.meshes._host_arrays import (
     to_taichi_arrays,
     to_torch_tensors,
 )
+from taichi_softras.meshes.textures import UVTexture
+
+Framework = Literal["taichi", "torch"]
+"""Whose arrays a mesh is copied into."""
 
 
 class TextureMaps(NamedTuple):
@@ -213,6 +218,42 @@ class Mesh:
             np.array(maps, dtype=np.int32),
             np.array(map_of_material, dtype=np.int32)[self.face_materials],
         )
+
+    def texture(
+        self,
+        framework: Framework = "taichi",
+        *,
+        device: str | torch.device = "cpu",
+        dtype: Any = None,
+    ) -> UVTexture:
+        """Copy the materials into arrays, for `render` to take in place of colours.
+
+        Args:
+            framework: ``"taichi"`` or ``"torch"``.
+            device: Where to, in PyTorch.
+            dtype: Of the texels and coordinates: ``ti.f32`` or ``ti.f64``, or PyTorch's; that of
+                the mesh if None.
+
+        Raises:
+            ValueError: If the mesh has no materials, or ``framework`` is neither of the two.
+
+        Examples:
+            >>> mesh = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]],
+            ...             face_materials=[0], materials=[Material("red", (1, 0, 0))])
+            >>> mesh.texture().texels.shape  # of one texel
+            (1, 1, 1, 3)
+        """
+        check_choice("framework", framework, ("taichi", "torch"))
+        if framework == "torch":
+            like = self.to_torch(device, dtype)[0]
+        else:
+            like = self.to_taichi(dtype=dtype or self.dtype)[0]
+        return UVTexture.from_maps(self.texture_maps(), like)
+
+    @property
+    def dtype(self) -> Any:
+        """Taichi's name of the type of vertices and colours: ``ti.f32`` or ``ti.f64``."""
+        return ti.f32 if self.vertices.dtype == np.float32 else ti.f64
 
     def to_taichi(
         self, *, dtype: Any = ti.f32, needs_grad: bool = False

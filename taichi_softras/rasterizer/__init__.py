@@ -1,4 +1,4 @@
-"""From faces in the image plane to images, softly: settings, families, textures, drawing."""
+"""From faces in the image plane to images, softly: settings, families, drawing."""
 
 from taichi_softras.rasterizer.families import Alpha as Alpha
 from taichi_softras.rasterizer.families import Coverage as Coverage
@@ -11,5 +11,3 @@ from taichi_softras.rasterizer.inspection import summarize_fragments as summariz
 from taichi_softras.rasterizer.rasterization import rasterize as rasterize
 from taichi_softras.rasterizer.rasterization import rasterize_silhouette as rasterize_silhouette
 from taichi_softras.rasterizer.settings import RasterizerSettings as RasterizerSettings
-from taichi_softras.rasterizer.textures import SurfaceTexture as SurfaceTexture
-from taichi_softras.rasterizer.textures import UVTexture as UVTexture

@@ -16,12 +16,12 @@ from taichi_softras.arrays.kept import KeptArrays
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_integer
 from taichi_softras.lights.kernels.packing import LightKinds
+from taichi_softras.meshes.textures import CORNERS, SurfaceTexture, Texture, UVTexture
 from taichi_softras.rasterizer._inputs import INTEGERS, Inputs
 from taichi_softras.rasterizer._operator import RasterizeOperator
 from taichi_softras.rasterizer._softness import softness_arrays
 from taichi_softras.rasterizer.kernels.downsample import downsample_kernel
 from taichi_softras.rasterizer.settings import RasterizerSettings
-from taichi_softras.rasterizer.textures import CORNERS, SurfaceTexture, Texture, UVTexture
 
 _BACKGROUNDS = KeptArrays()
 """Those that are numbers."""

@@ -16,7 +16,7 @@ from taichi_softras.captures.captures import Captures
 from taichi_softras.lights.kinds import Lighting
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.rasterizer.settings import RasterizerSettings
-from taichi_softras.rasterizer.textures import UVTexture
+from taichi_softras.meshes.textures import UVTexture
 from taichi_softras.renderer import render
 
 MOST_ROWS = 480

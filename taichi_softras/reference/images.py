@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from taichi_softras.meshes.textures import Texture
 from taichi_softras.rasterizer.rasterization import sampled
 from taichi_softras.rasterizer.settings import RasterizerSettings
-from taichi_softras.rasterizer.textures import Texture
 from taichi_softras.reference.aggregation import aggregate_alpha, aggregate_colors
 from taichi_softras.reference.fragments import Fragments, find_fragments
 from taichi_softras.reference.textures import is_finite, sample_texture

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from taichi_softras.rasterizer.textures import SurfaceTexture, Texture, UVTexture
+from taichi_softras.meshes.textures import SurfaceTexture, Texture, UVTexture
 
 TEXEL_ROUNDING = 2.0**-12
 """Part of a texel by which a point may be off: see `sample_surface`."""

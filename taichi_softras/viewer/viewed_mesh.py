@@ -14,9 +14,9 @@ from taichi_softras.lights.shading import shade
 from taichi_softras.meshes.incidence import gather
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.meshes.normals import vertex_normals
+from taichi_softras.meshes.textures import UVTexture
 from taichi_softras.rasterizer.rasterization import rasterize
 from taichi_softras.rasterizer.settings import RasterizerSettings
-from taichi_softras.rasterizer.textures import UVTexture
 from taichi_softras.renderer import render
 from taichi_softras.viewer.state import ViewerState
 
