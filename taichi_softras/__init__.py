@@ -113,6 +113,7 @@ from taichi_softras.meshes import (
     voxel_iou,
     voxelize,
 )
+from taichi_softras.notebook import Sheet, show, track
 from taichi_softras.rasterizer import (
     Alpha,
     Coverage,
@@ -174,6 +175,7 @@ __all__ = [
     "RasterizerSettings",
     "ReconstructionOptions",
     "Schedule",
+    "Sheet",
     "SilhouetteFitOptions",
     "SparseMatrix",
     "SphericalHarmonicsLight",
@@ -240,6 +242,7 @@ __all__ = [
     "select_cameras",
     "shade",
     "shade_faces",
+    "show",
     "silhouette_loss",
     "stack_meshes",
     "subdivide",
@@ -248,6 +251,7 @@ __all__ = [
     "teapot",
     "to_view",
     "torus",
+    "track",
     "vertex_normals",
     "view_to_ndc",
     "visual_hull",

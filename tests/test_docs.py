@@ -60,6 +60,7 @@ def test_the_reference_has_every_public_name_once():
 # Made by functions, whose examples show them, or shown at length, in docs/families.md and
 # docs/reconstruct.md.
 WITHOUT_EXAMPLES = {
+    "Agreement",
     "Alpha",
     "Camera",
     "Captures",
@@ -71,10 +72,16 @@ WITHOUT_EXAMPLES = {
     "MeshTopology",
     "PixelFragments",
     "Pose",
+    "ReconstructionOptions",
     "Schedule",
+    "Sheet",
     "Subdivision",
     "TextureMaps",
+    "bake_texture",
+    "measure_agreement",
     "read_captures",
+    "reconstruct",
+    "visual_hull",
 }
 
 

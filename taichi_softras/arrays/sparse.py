@@ -8,6 +8,7 @@ from taichi_softras.arrays.calls import apply_kernel
 from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.kernels.sparse import sparse_kernel
 from taichi_softras.arrays.operator import Array
+from taichi_softras.arrays.reprs import short_repr
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,8 @@ class SparseMatrix:
     weights: Array
     num_rows: int
     num_columns: int
+
+    __repr__ = short_repr
 
     def __matmul__(self, values: Array) -> Array:
         """Multiply with rows of numbers; differentiable with respect to these.

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from taichi_softras.arrays.bridge import is_array
 from taichi_softras.arrays.operator import Array
+from taichi_softras.arrays.reprs import short_repr
 from taichi_softras.cameras._attributes import (
     attribute_arrays,
     keep_finite,
@@ -70,6 +71,8 @@ class PosedCamera(_PoseAndLens):
     pose: Pose
     lens: Lens
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class LookAtCamera(_PoseAndLens):
@@ -98,6 +101,8 @@ class LookAtCamera(_PoseAndLens):
     fov_degrees: Any = 30.0
     pose: LookAt = field(init=False, repr=False, compare=False)
     lens: Perspective = field(init=False, repr=False, compare=False)
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         pose, lens = LookAt(self.eye, self.at, self.up), Perspective(self.fov_degrees)
@@ -135,6 +140,8 @@ class MatrixCamera:
     view: Any
     projection: Any
     orthographic: bool = False
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         keep_numbers(self, view=(4, 4), projection=(4, 4))

@@ -14,6 +14,7 @@ from taichi_softras.arrays.calls import KernelOperator, apply, apply_kernel
 from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_positive
+from taichi_softras.arrays.reprs import short_repr
 from taichi_softras.cameras._clip_plan import plan_clipping
 from taichi_softras.cameras.kernels.clipping import (
     clip_attributes_kernel,
@@ -50,6 +51,8 @@ class ClippedFaces:
     num_faces: int
     source: Array | None = None
     weights: Array | None = None
+
+    __repr__ = short_repr
 
 
 def clip_faces(face_points: Array, near: float) -> ClippedFaces:

@@ -11,6 +11,7 @@ import numpy as np
 from taichi_softras.arrays.bridge import is_array
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_integer, keep_checked
+from taichi_softras.arrays.reprs import short_repr
 from taichi_softras.cameras._attributes import (
     attribute_arrays,
     attribute_matrices,
@@ -121,6 +122,8 @@ class Intrinsics(_PixelLens):
     fisheye: ClassVar[bool] = False
     counts: ClassVar[tuple[int, ...]] = DISTORTION_COUNTS
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class Fisheye(_PixelLens):
@@ -158,6 +161,8 @@ class Fisheye(_PixelLens):
     orthographic: ClassVar[bool] = False
     fisheye: ClassVar[bool] = True
     counts: ClassVar[tuple[int, ...]] = FISHEYE_COUNTS
+
+    __repr__ = short_repr
 
 
 def _tidy_matrix(matrix: np.ndarray) -> np.ndarray:

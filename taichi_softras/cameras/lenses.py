@@ -10,6 +10,7 @@ import numpy as np
 
 from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.operator import Array
+from taichi_softras.arrays.reprs import short_repr
 from taichi_softras.cameras._attributes import (
     attribute_matrices,
     keep_number,
@@ -66,6 +67,8 @@ class Perspective:
     fov_degrees: Any = 30.0
     orthographic: ClassVar[bool] = False
 
+    __repr__ = short_repr
+
     def __post_init__(self) -> None:
         keep_number(
             self, "fov_degrees", "above 0 and under 180", lambda fov: (fov > 0) & (fov < 180)
@@ -100,6 +103,8 @@ class Orthographic:
 
     half_height: Any = 1.0
     orthographic: ClassVar[bool] = True
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         keep_number(self, "half_height", "finite and above 0", lambda x: (x > 0) & np.isfinite(x))

@@ -10,6 +10,7 @@ import numpy as np
 
 from taichi_softras.arrays.bridge import is_array
 from taichi_softras.arrays.operator import Array
+from taichi_softras.arrays.reprs import short_repr
 from taichi_softras.cameras._attributes import attribute_matrices, keep_numbers
 from taichi_softras.cameras.kernels.poses import extrinsics_kernel, look_kernel
 
@@ -55,6 +56,8 @@ class LookAt:
     at: Any = (0.0, 0.0, 0.0)
     up: Any = (0.0, 1.0, 0.0)
 
+    __repr__ = short_repr
+
     def __post_init__(self) -> None:
         keep_numbers(self, eye=(3,), at=(3,), up=(3,))
         eye, at, up = self.eye, self.at, self.up
@@ -92,6 +95,8 @@ class Look:
     eye: Any
     direction: Any
     up: Any = (0.0, 1.0, 0.0)
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         keep_numbers(self, eye=(3,), direction=(3,), up=(3,))
@@ -131,6 +136,8 @@ class Extrinsics:
 
     rotation: Any
     translation: Any = (0.0, 0.0, 0.0)
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         keep_numbers(self, rotation=(3, 3), translation=(3,))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from taichi_softras.arrays.bridge import array_like, is_tensor, to_numpy, wants_grad
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_integer
+from taichi_softras.arrays.reprs import short_repr
 from taichi_softras.cameras.camera import Camera
 
 
@@ -26,6 +27,8 @@ class SelectedCameras:
 
     camera: Camera
     indices: tuple[int, ...]
+
+    __repr__ = short_repr
 
     @property
     def orthographic(self) -> bool:

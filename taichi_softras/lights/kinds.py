@@ -8,6 +8,7 @@ import numpy as np
 from taichi_softras.arrays.bridge import is_array
 from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.options import check_flag, keep_checked
+from taichi_softras.arrays.reprs import short_repr
 from taichi_softras.lights.kernels.packing import LIGHT_PARTS, LightKinds
 
 SHADINGS = ("vertex", "face", "fragment")
@@ -32,6 +33,8 @@ class AmbientLight:
 
     color: Any
     kind: ClassVar[str] = "ambient"
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         _check_light(self)
@@ -62,6 +65,8 @@ class DirectionalLight:
     color: Any
     direction: Any
     kind: ClassVar[str] = "directional"
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         _check_light(self)
@@ -96,6 +101,8 @@ class PointLight:
     position: Any
     attenuation: Any = (1.0, 0.0, 0.0)
     kind: ClassVar[str] = "point"
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         _check_light(self)
@@ -148,6 +155,8 @@ class SphericalHarmonicsLight:
     coefficients: Any
     kind: ClassVar[str] = "spherical_harmonics"
 
+    __repr__ = short_repr
+
     def __post_init__(self) -> None:
         _check_light(self)
 
@@ -190,6 +199,8 @@ class Lighting:
     shininess: Any = 32.0
     shading: str = "vertex"
     two_sided: bool = False
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         lights: Any = self.lights
@@ -241,6 +252,8 @@ class Light:
     ambient: Any = (0.45, 0.45, 0.45)
     diffuse: Any = (0.6, 0.6, 0.6)
     direction: Any = (0.4, 1.0, 0.6)
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():

@@ -1,5 +1,7 @@
 """How far drawings are from photographs, of which only parts may be known."""
 
+from __future__ import annotations
+
 from taichi_softras.arrays.calls import apply_kernel
 from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.operator import Array

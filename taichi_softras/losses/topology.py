@@ -13,6 +13,7 @@ from taichi_softras.arrays.bridge import array_like
 from taichi_softras.arrays.calls import apply
 from taichi_softras.arrays.checks import check_arrays, face_indices
 from taichi_softras.arrays.operator import Array, Faces
+from taichi_softras.arrays.reprs import short_repr
 from taichi_softras.meshes.edges import find_edges
 from taichi_softras.meshes.incidence import GatherOperator, Incidence
 
@@ -43,6 +44,8 @@ class MeshTopology:
     hinges: Array
     face_pairs: Array
     incidences: dict[str, Incidence] = field(init=False, repr=False)
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         names = ("edges", "face_edges", "hinges", "face_pairs")

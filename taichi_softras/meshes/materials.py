@@ -8,6 +8,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from taichi_softras.arrays.reprs import short_repr
+
 GREY = 0.7
 """Red, green and blue of what has no colour of its own."""
 
@@ -52,6 +54,8 @@ class Material:
     color: tuple[float, float, float] = (1.0, 1.0, 1.0)
     image: NDArray[Any] | None = None
     wrap: Wraps = "repeat"
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):

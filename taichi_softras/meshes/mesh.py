@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import taichi as ti
@@ -92,6 +93,8 @@ class Mesh:
     face_uvs: NDArray[Any] | None = None
     face_materials: NDArray[Any] | None = None
     materials: tuple[Material, ...] = ()
+    painter: ClassVar[Callable[[Mesh], bytes] | None] = None
+    """Draws a mesh as a PNG, for notebooks. Set by `notebook`, as this wing can't draw."""
 
     def __post_init__(self) -> None:
         vertices = copy_floats("vertices", self.vertices, ("V", 3))
@@ -122,6 +125,19 @@ class Mesh:
         for name, values in arrays.items():
             values.flags.writeable = False
             object.__setattr__(self, name, values)
+
+    def __repr__(self) -> str:
+        of_materials = f", {len(self.materials)} materials" * bool(self.materials)
+        return f"Mesh({self.num_vertices:,} vertices, {self.num_faces:,} faces{of_materials})"
+
+    def _repr_png_(self) -> bytes | None:
+        return Mesh.painter(self) if Mesh.painter is not None and self.num_faces else None
+
+    def _repr_html_(self) -> str:
+        png = self._repr_png_()
+        encoded = "" if png is None else base64.b64encode(png).decode()
+        picture = f'<img alt="" src="data:image/png;base64,{encoded}"><br>' * bool(encoded)
+        return f"<figure>{picture}<figcaption>{self!r}</figcaption></figure>"
 
     @property
     def num_vertices(self) -> int:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import torch
+from taichi_softras.arrays.reprs import short_repr
 from taichi_softras.meshes._host_arrays import to_taichi_arrays, to_torch_tensors
 from taichi_softras.meshes.mesh import Mesh
 
@@ -29,6 +30,8 @@ class MeshStack:
     vertices: NDArray[Any]
     faces: NDArray[Any]
     colors: NDArray[Any]
+
+    __repr__ = short_repr
 
     def to_taichi(
         self, *, dtype: Any = ti.f32, needs_grad: bool = False

@@ -14,6 +14,7 @@ from taichi_softras.arrays.bridge import array_like
 from taichi_softras.arrays.checks import check_arrays, face_indices
 from taichi_softras.arrays.operator import Array, Faces
 from taichi_softras.arrays.options import check_choice, check_integer
+from taichi_softras.arrays.reprs import short_repr
 from taichi_softras.arrays.sparse import SparseMatrix
 from taichi_softras.meshes.edges import find_edges
 from taichi_softras.meshes.mesh import Mesh
@@ -34,6 +35,8 @@ class Subdivision:
 
     matrix: SparseMatrix
     faces: Array
+
+    __repr__ = short_repr
 
 
 def mesh_subdivision(

@@ -13,6 +13,7 @@ import taichi as ti
 from taichi_softras.arrays.bridge import array_like, on_host
 from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.operator import Array
+from taichi_softras.arrays.reprs import short_repr
 from taichi_softras.meshes.materials import WRAPS
 
 CORNERS = np.eye(3)[None, None]
@@ -43,6 +44,8 @@ class SurfaceTexture:
     """
 
     texels: Array
+
+    __repr__ = short_repr
 
     @property
     def num_channels(self) -> int:
@@ -92,6 +95,8 @@ class UVTexture:
     texels: Array
     maps: Array | None = None
     face_maps: Array | None = None
+
+    __repr__ = short_repr
 
     @staticmethod
     def from_maps(maps: Sequence[np.ndarray], like: Array) -> UVTexture:

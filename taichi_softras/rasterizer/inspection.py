@@ -19,6 +19,7 @@ from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.corners import face_of
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_integer
+from taichi_softras.arrays.reprs import short_repr
 from taichi_softras.rasterizer._inspection_operators import ListFragmentsOperator, SummarizeOperator
 from taichi_softras.rasterizer._softness import softness_arrays
 from taichi_softras.rasterizer.rasterization import rasterize_silhouette
@@ -43,6 +44,8 @@ class FragmentSummary:
     front_weight: Array
     background_weight: Array
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, eq=False)
 class PixelFragments:
@@ -63,6 +66,8 @@ class PixelFragments:
     weight: NDArray[np.floating[Any]]
     color: NDArray[np.floating[Any]]
     background_weight: float
+
+    __repr__ = short_repr
 
     def mix(self, background: Any = 0.0) -> NDArray[np.floating[Any]]:
         """Mix the colours by their weights: what `rasterize` draws at the pixel, (C,).

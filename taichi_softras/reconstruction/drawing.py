@@ -15,8 +15,8 @@ from taichi_softras.cameras.selection import select_cameras
 from taichi_softras.captures.captures import Captures
 from taichi_softras.lights.kinds import Lighting
 from taichi_softras.meshes.mesh import Mesh
-from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.meshes.textures import UVTexture
+from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.renderer import render
 
 MOST_ROWS = 480
