@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     mesh = sr.teapot() if options.mesh is None else sr.read_mesh(options.mesh, textures=True)
     vertices, faces, colors = mesh.to_taichi()  # (1, V, 3), (F, 3), (1, V, 3)
     if mesh.materials:
-        colors = sr.UVTexture.from_maps(mesh.texture_maps(), vertices)
+        colors = mesh.texture()
 
     # A camera that sees all of the mesh, and the depths that it sees.
     camera = sr.frame_mesh(mesh, azimuth_degrees=30.0, elevation_degrees=20.0)
