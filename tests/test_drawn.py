@@ -155,6 +155,6 @@ def test_vectors_and_fields_are_refused_by_name():
         sr.render(vectors, faces, colors, CAMERA, SETTINGS)
     field = ti.Vector.field(3, ti.f32, (1, 8))
     with pytest.raises(
-        TypeError, match=r"vertices must be .* a Taichi field: .* shape \(1, 8, 3\)"
+        TypeError, match=r"vertices must be .* a Taichi field: .* shape \(1, 8, 3\),"
     ):
         sr.render(field, faces, colors, CAMERA, SETTINGS)
