@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 _os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "0")  # importing Taichi prints a banner
 
 from taichi_softras.arrays import SparseMatrix, from_numpy, init
+from taichi_softras.arrays.uncompiled import leave_uncompiled as _leave_uncompiled
 from taichi_softras.cameras import (
     Camera,
     ClippedFaces,
@@ -259,6 +260,9 @@ __all__ = [
     "voxelize",
     "write_mesh",
 ]
+
+
+_leave_uncompiled(globals(), __all__)
 
 
 def __dir__() -> list[str]:

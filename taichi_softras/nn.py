@@ -5,10 +5,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from taichi_softras.arrays.uncompiled import hide_wrappers, uncompiled
 from taichi_softras.cameras.camera import Camera
 from taichi_softras.lights.kinds import Light
 from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.renderer import render, render_silhouette
+
+hide_wrappers()
 
 
 class SoftRenderer(nn.Module):
@@ -45,6 +48,7 @@ class SoftRenderer(nn.Module):
         softness = torch.tensor([settings.sigma, settings.gamma]).log()
         self.log_softness = nn.Parameter(softness) if learn_softness else None
 
+    @uncompiled
     def forward(
         self,
         vertices: torch.Tensor,

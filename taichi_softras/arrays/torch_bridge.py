@@ -16,6 +16,9 @@ from taichi.lang.matrix import VectorType
 
 from taichi_softras.arrays.operator import Allocate, Array, Operator, Shape
 from taichi_softras.arrays.runtime import LAUNCH_LOCK, ensure_running
+from taichi_softras.arrays.uncompiled import hide_wrappers
+
+hide_wrappers()
 
 TAICHI_DTYPE = {
     torch.float32: ti.f32,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from taichi_softras.arrays.bridge import to_numpy
 from taichi_softras.arrays.conversion import as_item
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.options import check_number
+from taichi_softras.arrays.user_warnings import warn_user
 from taichi_softras.cameras.poses import Pose
 from taichi_softras.cameras.projection import to_view
 
@@ -89,10 +88,9 @@ def warn_of_depths(points: Array, near: float, far: float) -> None:
         where, advice = "behind the camera", "Turn the camera towards them"
     else:
         where, advice = "behind far" if nearest > far else "nearer than near", range_advice
-    warnings.warn(
+    warn_user(
         f"nothing is drawn: all vertices have depths from {nearest:g} to {farthest:g}, {where}, "
-        f"with near={near:g} and far={far:g}. {advice}",
-        stacklevel=5,  # at the caller of render or render_silhouette
+        f"with near={near:g} and far={far:g}. {advice}"
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taichi_softras.arrays.options import check_integer
+from taichi_softras.arrays.user_warnings import warn_user
 from taichi_softras.cameras.camera import PosedCamera
 from taichi_softras.cameras.intrinsics import Intrinsics
 from taichi_softras.cameras.poses import Extrinsics
@@ -134,9 +134,7 @@ def _warn_of_strays(shots: Sequence[Shot]) -> None:
     strays = [p.name for f in folders for p in pictures_in(f) if p.resolve() not in taken]
     if strays:
         more = f" and {len(strays) - 5} more" if len(strays) > 5 else ""
-        warnings.warn(
-            f"pictures without a camera are left out: {', '.join(strays[:5])}{more}", stacklevel=3
-        )
+        warn_user(f"pictures without a camera are left out: {', '.join(strays[:5])}{more}")
 
 
 Loaded = tuple[Shot, NDArray[np.uint8], NDArray[np.uint8] | None, NDArray[np.bool_]]

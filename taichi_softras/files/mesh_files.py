@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from taichi_softras.arrays.user_warnings import warn_user
 from taichi_softras.files._ac3d_reader import read_ac3d
 from taichi_softras.files._file_mesh import (
     FileMesh,
@@ -155,9 +155,9 @@ def read_file(path: Path, suffix: str, *, weld: bool = False, creases: bool = Fa
 
 
 def warn_of_problems(path: Path, found: FileMesh) -> None:
-    """Warn the caller of one's caller of what is done without."""
+    """Warn of what is done without."""
     for problem in found.problems:
-        warnings.warn(f"{str(path)!r}: {problem}", stacklevel=3)
+        warn_user(f"{str(path)!r}: {problem}")
 
 
 def write_mesh(mesh: Mesh, path: str | PathLike[str]) -> None:

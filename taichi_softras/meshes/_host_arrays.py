@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from taichi_softras.arrays.kernels.arithmetic import LARGEST_SQUARED_TWICE
 from taichi_softras.arrays.taichi_bridge import NUMPY_DTYPE, from_numpy
+from taichi_softras.arrays.user_warnings import warn_user
 
 if TYPE_CHECKING:
     import torch
@@ -64,10 +64,9 @@ def _check_precision(vertices: NDArray[Any], floats: Any) -> None:
     """Warn if positions lose their shape as they are rounded."""
     if floats == np.float32 and vertices.dtype == np.float64 and not fits_singles(vertices):
         check_workable("vertices", vertices.astype(np.float32))
-        warnings.warn(
+        warn_user(
             "vertices lose their shape in float32, so far from the origin: move the mesh there "
-            "first, as Mesh.normalized does, or ask for float64",
-            stacklevel=4,
+            "first, as Mesh.normalized does, or ask for float64"
         )
 
 

@@ -16,6 +16,7 @@ colours, the background counted twice. Gradients are exact, which its own are no
 ``docs/migration.md`` says what differs, and what to write instead in a new program.
 """
 
+from taichi_softras.arrays.uncompiled import leave_uncompiled as _leave_uncompiled
 from taichi_softras.soft_renderer import functional as functional
 from taichi_softras.soft_renderer.lighting import AmbientLighting as AmbientLighting
 from taichi_softras.soft_renderer.lighting import DirectionalLighting as DirectionalLighting
@@ -29,3 +30,5 @@ from taichi_softras.soft_renderer.transform import Look as Look
 from taichi_softras.soft_renderer.transform import LookAt as LookAt
 from taichi_softras.soft_renderer.transform import Projection as Projection
 from taichi_softras.soft_renderer.transform import Transform as Transform
+
+_leave_uncompiled(globals(), [_name for _name in dir() if not _name.startswith("_")])

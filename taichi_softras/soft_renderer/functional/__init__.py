@@ -1,5 +1,6 @@
 """SoftRas's functions, which its modules are made of."""
 
+from taichi_softras.arrays.uncompiled import leave_uncompiled as _leave_uncompiled
 from taichi_softras.soft_renderer.functional.cameras import (
     get_points_from_angles as get_points_from_angles,
 )
@@ -18,3 +19,5 @@ from taichi_softras.soft_renderer.functional.obj_files import load_obj as load_o
 from taichi_softras.soft_renderer.functional.obj_files import save_obj as save_obj
 from taichi_softras.soft_renderer.functional.soft_rasterize import soft_rasterize as soft_rasterize
 from taichi_softras.soft_renderer.functional.voxelization import voxelization as voxelization
+
+_leave_uncompiled(globals(), [_name for _name in dir() if not _name.startswith("_")])
