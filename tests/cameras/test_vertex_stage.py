@@ -47,6 +47,13 @@ def meshes(num_items, rng, dtype=torch.float64):
     return (vertices * scales[:, None, None]).to(dtype), faces
 
 
+def beside_camera():
+    """A point in the plane of the first camera, but not where the camera is."""
+    camera = make_camera(1, 3.0, wants_grad=False)
+    right, up = camera.view_matrix(camera.eye)[0, :2, :3]
+    return camera.eye[0] + 0.5 * right + 0.3 * up
+
+
 BAD = {
     "finite": lambda vertices, faces: None,
     "nan": lambda vertices, faces: vertices[0, 1].fill_(math.nan),
@@ -55,6 +62,8 @@ BAD = {
     "in the camera's plane": lambda vertices, faces: vertices[0, 0].copy_(
         make_camera(1, 3.0, wants_grad=False).eye[0]
     ),
+    "beside the camera": lambda vertices, faces: vertices[0, 0].copy_(beside_camera()),
+    "too far once turned": lambda vertices, faces: vertices[-1, 1].fill_(1.7e75),
     "no face": lambda vertices, faces: faces[1].fill_(-1),
 }
 
@@ -80,6 +89,15 @@ def test_one_launch_does_what_the_steps_do(distance, num_meshes, num_cameras, ki
         assert_near(fused, steps)
         assert_near(fused_grad, grad, 64)
         assert fused_grad.isfinite().all()
+
+
+def test_corners_of_no_face_are_zero(rng):
+    vertices, faces = meshes(2, rng)
+    faces[1] = -1
+    camera = make_camera(2, 3.0, wants_grad=False)
+    for corners in (place(vertices, faces, camera)[0], sr.gather(vertices, faces)):
+        assert (corners[:, 1] == 0).all()
+        assert (corners[:, 0] != 0).any()
 
 
 def test_values_are_those_of_the_steps_in_float32(rng):
