@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 from taichi_softras.arrays.bridge import wants_grad
 from taichi_softras.arrays.calls import apply
@@ -87,6 +88,10 @@ def place_faces(
     return corners, None
 
 
+FEW_ROWS = 2048
+"""Up to so many vertices and faces are placed by one thread of a CPU."""
+
+
 @dataclass(eq=False)
 class VertexStage(Operator):
     """Vertices (B or 1, V, 3), view and projection, and faces become corners (B, F, 3, 3) in NDC.
@@ -112,7 +117,7 @@ class VertexStage(Operator):
         vertices, _, _, faces = inputs
         ndc = allocate((self.num_items, *vertices.shape[1:]), clear=False)
         corners = allocate((self.num_items, faces.shape[-2], 3, 3), clear=False)
-        kernels = vertex_stage_kernels(allocate.dtype)
+        kernels = self._kernels(inputs, allocate)
         if self.depths is None:
             kernels.place_uncounted(*inputs, ndc, corners)
         else:
@@ -132,7 +137,10 @@ class VertexStage(Operator):
         if vertices.grad is not None:
             lists = self.incidence.lists(faces, vertices.shape[1], allocate)
             by_item = allocate((self.num_items, *vertices.shape[1:]), clear=False)
-            kernels = vertex_stage_kernels(allocate.dtype)
-            kernels.place_backward(
+            self._kernels(inputs, allocate).place_backward(
                 *(vertices, view, projection, *lists, outputs[0].grad, by_item, vertices.grad)
             )
+
+    def _kernels(self, inputs: Sequence[Array], allocate: Allocate) -> SimpleNamespace:
+        num_rows = self.num_items * (inputs[0].shape[1] + inputs[3].shape[-2])
+        return vertex_stage_kernels(allocate.dtype, serial=num_rows <= FEW_ROWS and not on_gpu())

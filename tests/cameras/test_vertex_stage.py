@@ -21,6 +21,11 @@ DEPTHS = (0.5, 10.0)
 ASPECT = 4 / 3
 
 
+@pytest.fixture(params=[0, 10**9], ids=["by threads", "by one thread"], autouse=True)
+def few_rows(request, monkeypatch):
+    monkeypatch.setattr(vertex_stage, "FEW_ROWS", request.param)
+
+
 def make_camera(num_items, distance, *, wants_grad, dtype=torch.float64, kind="perspective"):
     """Make a camera of tensors: with a gradient it is not for the one launch."""
     eyes = torch.tensor(sr.orbit_eyes(distance, 25.0, [10.0 + 50 * i for i in range(num_items)]))
@@ -150,7 +155,7 @@ def test_a_gpu_is_not_waited_for_without_clipping(rng, monkeypatch):
     vertices, faces = meshes(1, rng)
     camera = make_camera(1, 3.0, wants_grad=False)
     expected, _ = place(vertices, faces, camera)
-    kernels = vertex_stage.vertex_stage_kernels(ti.f64)
+    kernels = vertex_stage.vertex_stage_kernels(ti.f64, serial=False)
     monkeypatch.setattr(kernels, "place_and_count", None)
     found, clipped = place(vertices, faces, camera, clip=False)
     assert clipped is None

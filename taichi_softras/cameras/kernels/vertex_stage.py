@@ -24,8 +24,14 @@ from taichi_softras.meshes.kernels.incidence import gather_row, list_of
 
 
 @functools.cache
-def vertex_stage_kernels(dtype) -> SimpleNamespace:
-    """Build the kernels of the vertex stage, and of its derivative by the vertices."""
+def vertex_stage_kernels(dtype, *, serial: bool) -> SimpleNamespace:
+    """Build the kernels of the vertex stage, and of its derivative by the vertices.
+
+    Args:
+        dtype: Floating-point type.
+        serial: Whether one thread does all: for so few vertices and faces that to wake others
+            takes longer.
+    """
     array3 = ti.types.ndarray(dtype=dtype, ndim=3)
     array4 = ti.types.ndarray(dtype=dtype, ndim=4)
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
@@ -62,11 +68,15 @@ def vertex_stage_kernels(dtype) -> SimpleNamespace:
     ) -> ti.i64:
         """Place vertices and faces, and count vertices outside near to far: see `outside`."""
         result = ti.cast(0, ti.i64)
+        if ti.static(serial):
+            ti.loop_config(serialize=True)
         for b, v in ti.ndrange(ndc.shape[0], ndc.shape[1]):
             seen, placed = place(vertices, view, projection, b, v)
             result += outside(seen[2], near, far)
             for c in ti.static(range(3)):
                 ndc[b, v, c] = placed[c]
+        if ti.static(serial):
+            ti.loop_config(serialize=True)
         for b, f in ti.ndrange(corners.shape[0], corners.shape[1]):
             gather_row(ndc, faces, b, f, corners, dtype)
         return result
@@ -81,10 +91,14 @@ def vertex_stage_kernels(dtype) -> SimpleNamespace:
         corners: array4,
     ):
         """Place vertices and faces, where a GPU is not to be waited for."""
+        if ti.static(serial):
+            ti.loop_config(serialize=True)
         for b, v in ti.ndrange(ndc.shape[0], ndc.shape[1]):
             _, placed = place(vertices, view, projection, b, v)
             for c in ti.static(range(3)):
                 ndc[b, v, c] = placed[c]
+        if ti.static(serial):
+            ti.loop_config(serialize=True)
         for b, f in ti.ndrange(corners.shape[0], corners.shape[1]):
             gather_row(ndc, faces, b, f, corners, dtype)
 
@@ -100,6 +114,8 @@ def vertex_stage_kernels(dtype) -> SimpleNamespace:
         grad_vertices: array3,  # (B or 1, V, 3), accumulated
     ):
         """Add up the gradients of the corners at each vertex, and take them to the world."""
+        if ti.static(serial):
+            ti.loop_config(serialize=True)
         for b, v in ti.ndrange(by_item.shape[0], by_item.shape[1]):
             grad = vec3(0)
             i = list_of(starts, by_item.shape[1], b, v)
@@ -116,6 +132,8 @@ def vertex_stage_kernels(dtype) -> SimpleNamespace:
                 by_world = view_adjoint(by_seen, view, b)
             for c in ti.static(range(3)):
                 by_item[b, v, c] = by_world[c]
+        if ti.static(serial):
+            ti.loop_config(serialize=True)
         for b_vertex, v in ti.ndrange(grad_vertices.shape[0], grad_vertices.shape[1]):
             items = by_item.shape[0] // grad_vertices.shape[0]
             total = vec3(0)
