@@ -135,9 +135,11 @@ def track(steps: Iterable[T], description: str = "", *, total: float | None = No
         adding ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━ 100% 0:00:00
         6
     """
-    import rich.progress  # which takes a while, and not everyone waits
+    from rich.console import Console  # which take a while, and not everyone waits
+    from rich.progress import track as rich_track
 
-    yield from rich.progress.track(steps, description=description or "working", total=total)
+    console = Console(stderr=True)
+    yield from rich_track(steps, description or "working", total=total, console=console)
 
 
 def draw_mesh(mesh: Mesh) -> bytes:

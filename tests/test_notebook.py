@@ -119,7 +119,7 @@ def test_what_is_no_image_is_refused_by_name():
 def test_steps_are_tracked(capsys):
     assert list(sr.track(range(3), "fitting")) == [0, 1, 2]
     assert list(sr.track(iter([5, 6]), total=2)) == [5, 6]
-    assert "fitting" in capsys.readouterr().out
+    assert "fitting" in capsys.readouterr().err
 
 
 def test_importing_takes_no_progress_bar_along():

@@ -38,7 +38,7 @@ def test_commands_exist():
     from taichi_softras.cli import COMMANDS
 
     text = (ROOT / "README.md").read_text()
-    assert set(re.findall(r"^\| `softras (\w+)", text, re.MULTILINE)) == set(COMMANDS)
+    assert set(re.findall(r"^\| `softras ([\w-]+)", text, re.MULTILINE)) == set(COMMANDS)
 
 
 def test_is_short():

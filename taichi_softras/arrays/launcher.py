@@ -18,6 +18,7 @@ import taichi as ti
 from taichi.lang import exception, impl, kernel_impl
 from taichi.types import ndarray_type
 
+from taichi_softras.arrays.compiling import first_launch
 from taichi_softras.arrays.runtime import LAUNCH_LOCK
 
 Sharer = Literal["item", "row"]
@@ -144,8 +145,9 @@ class _Launcher:
             compiled = self._kept.get(signature)
             if compiled is not None:
                 return self._launch(compiled, program, ordered, places)
-            result = self.plain(*ordered)
-            self._keep(signature, program, ordered)
+            with first_launch():
+                result = self.plain(*ordered)
+                self._keep(signature, program, ordered)
             return result
 
     def _order(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:

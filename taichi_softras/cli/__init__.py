@@ -17,6 +17,7 @@ from taichi_softras.cli.reconstruct import Reconstruct
 from taichi_softras.cli.render import Render
 from taichi_softras.cli.scaling import Scaling
 from taichi_softras.cli.view import ViewCommand
+from taichi_softras.cli.warm_up import WarmUp
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "render": Render,
@@ -29,6 +30,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "scaling": Scaling,
     "gradients": Gradients,
     "info": Info,
+    "warm-up": WarmUp,
 }
 
 
