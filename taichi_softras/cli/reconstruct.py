@@ -20,6 +20,7 @@ from taichi_softras.captures import Background, Captures, read_captures
 from taichi_softras.cli.options import PROGRESS_CONSOLE
 from taichi_softras.files.mesh_files import read_mesh, write_mesh
 from taichi_softras.fitting.framing import mesh_center, mesh_radius
+from taichi_softras.losses import mesh_chamfer_distance
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.meshes.primitives import icosphere
 from taichi_softras.reconstruction.fit import Progress, check_captures, hull_of, reconstruct
@@ -67,6 +68,8 @@ class Reconstruct:
         hold_out: Photographs to leave out and compare with: their names, or a share, such as 0.1.
         init: What to start from: hull, the visual hull of the masks; sphere, one of its size; or
             a mesh file, in the cameras' world.
+        truth: A mesh file known to be right, in the cameras' world: the report says how far from it
+            the result is.
         minutes: Time to be done in, about; by default all steps are taken.
         resume: Whether to go on from the checkpoint in the output folder.
         options: How the mesh is fitted.
@@ -77,6 +80,7 @@ class Reconstruct:
     photos: Annotated[PhotoOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=PhotoOptions)
     hold_out: tuple[str, ...] = ()
     init: str = "hull"
+    truth: Path | None = None
     minutes: float | None = None
     resume: bool = False
     options: Annotated[ReconstructionOptions, tyro.conf.OmitArgPrefixes] = field(
@@ -89,6 +93,7 @@ class Reconstruct:
         if self.resume and not checkpoint.exists():
             raise ValueError(f"there must be a checkpoint to resume, got none: {checkpoint}")
         began = time.monotonic()
+        truth = None if self.truth is None else read_mesh(self.truth, creases=False)
         captures = self.photos.read(self.folder)
         fitted, held_out = split(captures, held_out_of(captures.names, self.hold_out))
         start = start_of(self.init, fitted, self.options)
@@ -115,6 +120,8 @@ class Reconstruct:
             "peak memory, MiB": round(peak_memory() / 2**20),
             "settings": settings_of(self),
         }
+        if truth is not None:
+            facts["chamfer distance to the truth"] = distance_of(mesh, truth)
         numbers = write_report(self.output, mesh, fitted=fitted, held_out=held_out, facts=facts)
         _say(self.output, numbers)
 
@@ -187,6 +194,12 @@ def write_meshes(mesh: Mesh, folder: Path) -> None:
     """Write a mesh as GLB and as OBJ."""
     for name in ("mesh.glb", "mesh.obj"):
         write_mesh(mesh, folder / name)
+
+
+def distance_of(mesh: Mesh, truth: Mesh) -> float:
+    """Measure the chamfer distance of two meshes, not squared, in world units."""
+    arrays = (*mesh.to_taichi()[:2], *truth.to_taichi()[:2])
+    return float(mesh_chamfer_distance(*arrays, squared=False).to_numpy()[0])
 
 
 def settings_of(command: Any) -> dict[str, Any]:

@@ -45,7 +45,7 @@ STYLE = (
     "th,td{padding:.25rem .75rem;border-bottom:1px solid #ddd;text-align:right}"
     "th:first-child,td:first-child{text-align:left}img{max-width:100%;display:block}"
     "figure{margin:1rem 0}figcaption{color:#555}"
-    ".sides{display:grid;grid-template-columns:repeat(auto-fill,minmax(16rem,1fr));gap:.5rem}"
+    ".sides{display:grid;grid-template-columns:repeat(auto-fill,minmax(22rem,1fr));gap:.5rem}"
 )
 
 
@@ -56,7 +56,6 @@ def write_report(
     fitted: Captures,
     held_out: Captures | None,
     facts: Mapping[str, Any],
-    truth: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Measure, draw, and write ``report.json``, ``report.html`` and ``turntable.gif``.
 
@@ -66,7 +65,6 @@ def write_report(
         fitted: The photographs that it was fitted to.
         held_out: Those that it was not; None if all were fitted.
         facts: What else is to be said, by name: numbers, text, and settings.
-        truth: How far it is from a mesh that is known to be right, by name.
 
     Returns:
         What is in ``report.json``.
@@ -77,7 +75,6 @@ def write_report(
         "vertices": mesh.num_vertices,
         "faces": mesh.num_faces,
         **facts,
-        **({} if truth is None else {"truth": dict(truth)}),
     }
     for name, agreements in found.items():
         numbers[name] = {"mean": means(agreements), "photographs": [asdict(a) for a in agreements]}

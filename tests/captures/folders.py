@@ -95,7 +95,7 @@ def write_idr(scene: Scene, folder: Path) -> None:
     arrays = {}
     for i, projection in enumerate(scene.projections):
         matrix = np.vstack([projection, [0, 0, 0, 1]])
-        arrays[f"world_mat_{i}"] = matrix * 3.7
+        arrays[f"world_mat_{i}"] = matrix * (3.7, -0.3)[i % 2]  # the same camera
         arrays[f"world_mat_inv_{i}"] = np.linalg.inv(matrix)
         arrays[f"scale_mat_{i}"] = np.diag([2.0, 2.0, 2.0, 1.0])
     np.savez(folder / "cameras_sphere.npz", **arrays)

@@ -58,7 +58,9 @@ def folder(captures, tmp_path):
 
 def test_reconstruct_writes_a_mesh_and_a_report(folder, tmp_path, capsys):
     output = tmp_path / "out"
-    assert run("reconstruct", folder, "-o", output, *QUICK, "--hold-out", 0.2) == 0
+    sr.write_mesh(MESH, tmp_path / "truth.ply")
+    more = ("--hold-out", 0.2, "--truth", tmp_path / "truth.ply")
+    assert run("reconstruct", folder, "-o", output, *QUICK, *more) == 0
     assert {path.name for path in output.iterdir()} >= {*FILES, "checkpoint.npz", "mesh_0.png"}
     mesh = sr.read_mesh(output / "mesh.glb", textures=True)
     assert mesh.materials[0].image.shape == (64, 64, 3)
@@ -69,6 +71,7 @@ def test_reconstruct_writes_a_mesh_and_a_report(folder, tmp_path, capsys):
     assert len(report["fitted"]["photographs"]) == 8
     assert report["held out"]["mean"]["iou"] > 0.9
     assert report["faces"] == mesh.num_faces
+    assert 0.005 < report["chamfer distance to the truth"] < 0.1
     assert report["settings"]["options"]["finest"] == 0.2
     page = (output / "report.html").read_text()
     assert "4.png" in page

@@ -58,6 +58,12 @@ def test_a_torus_stays_a_torus():
     assert volume(mesh) == pytest.approx(volume(torus), rel=0.06)
 
 
+def test_what_is_thin_is_not_pinched_off():
+    """A ring of three edges round a tube is no face: to collapse one would cut the tube."""
+    tube = sr.torus(minor_radius=0.03, minor_segments=3)
+    assert_closed(sr.remesh(tube, 0.15, rounds=4), 0)
+
+
 def test_long_triangles_become_even():
     # Stretched by eight: seven times as long as wide.
     sphere = sr.icosphere(3, radius=1.0)
