@@ -130,7 +130,7 @@ class PhotoDescent:
             optimizer.learning_rate = rate * self._stage.decay**progress
         photos = _Batch(self._captures, views, self._gains[views])
         image = self._measure(photos)
-        if self._stage.kind != "silhouettes":
+        if self._stage.kind != "silhouettes" and self._options.exposures:
             self._note_exposures(views, photos, image.to_numpy())
         for optimizer, _ in self._optimizers:
             optimizer.step()

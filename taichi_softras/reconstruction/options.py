@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from taichi_softras.arrays.options import (
     check_flag,
@@ -11,6 +11,12 @@ from taichi_softras.arrays.options import (
     check_positive,
     keep_checked,
 )
+
+FIRST_LENGTH = 0.08
+"""Of edges, for which the lengths of first steps are given."""
+
+FINER = (1.0, 0.6875, 0.4375)
+"""Lengths of edges in the first stages, as shares of the coarsest."""
 
 COARSE_ROWS, FINE_ROWS = 240, 480
 """Rows, or columns if they are fewer, of the pictures that are fitted to at first, and in the
@@ -26,7 +32,9 @@ class ReconstructionOptions:
         wrong_masks: How many masks may be wrong at a point of the hull, 0 to 8.
         one_color: Whether the object has one colour, so that all shading is light: relief is then
             found by light first, second-order spherical harmonics, which is cleaner.
+        coarsest: Length of edges at first. Above 0. Smaller ones keep thin parts that the hull has.
         finest: Length of edges in the end. Above 0.
+        exposures: Whether each photograph has an exposure of its own, the gain that fits best.
         views: Photographs compared at a step. At least 1.
         color_weight: How much colours count beside silhouettes. At least 0.
         laplacian: Weight of the Laplacian loss, which keeps the surface smooth. At least 0.
@@ -43,7 +51,9 @@ class ReconstructionOptions:
     resolution: int = 96
     wrong_masks: int = 0
     one_color: bool = False
+    coarsest: float = 0.08
     finest: float = 0.025
+    exposures: bool = True
     views: int = 4
     color_weight: float = 1.0
     laplacian: float = 0.1
@@ -56,8 +66,8 @@ class ReconstructionOptions:
         keep_checked(self, ("resolution",), check_integer, at_least=8)
         keep_checked(self, ("views",), check_integer, at_least=1)
         keep_checked(self, ("wrong_masks", "seed", "texture"), check_integer, at_least=0)
-        keep_checked(self, ("one_color",), check_flag)
-        keep_checked(self, ("finest", "gamma", "pace"), check_positive)
+        keep_checked(self, ("one_color", "exposures"), check_flag)
+        keep_checked(self, ("coarsest", "finest", "gamma", "pace"), check_positive)
         keep_checked(self, ("color_weight", "laplacian"), check_number)
         for name in ("color_weight", "laplacian"):
             if getattr(self, name) < 0:
@@ -99,7 +109,8 @@ def plan_stages(options: ReconstructionOptions, *, from_hull: bool) -> tuple[Sta
         from_hull: Whether the mesh to start from has the photographs' silhouettes already.
     """
     coarse = COARSE_ROWS
-    lengths = [max(length, options.finest) for length in (0.08, 0.055, 0.035)]
+    lengths = [max(options.coarsest * share, options.finest) for share in FINER]
+    pull = options.coarsest / FIRST_LENGTH
     stages = []
     if not from_hull:
         stages += [
@@ -107,7 +118,7 @@ def plan_stages(options: ReconstructionOptions, *, from_hull: bool) -> tuple[Sta
             for x, n, r in zip((0.16, 0.1, lengths[0]), (150, 100, 100), (0.02, 0.01, 5e-3))
         ]
     kind = "light" if options.one_color else "colors"
-    rates = (5e-2, 3e-2, 2e-2) if options.one_color else (4e-3, 3e-3, 1.5e-3)
+    rates = (5e-2, 3e-2, 2e-2) if options.one_color else (4e-3 * pull, 3e-3 * pull, 1.5e-3 * pull)
     steps = (80, 80, 80) if options.one_color else (100, 100, 100)
     stages += [
         Stage(title=kind, length=x, steps=n, rows=coarse, rate=r, kind=kind)
@@ -121,6 +132,5 @@ def plan_stages(options: ReconstructionOptions, *, from_hull: bool) -> tuple[Sta
         Stage(title="finest", length=options.finest, steps=50, rows=FINE_ROWS, rate=1e-3, decay=0.2)
     )
     return tuple(
-        Stage(**{**vars(stage), "steps": max(1, round(stage.steps * options.pace))})
-        for stage in stages
+        replace(stage, steps=max(1, round(stage.steps * options.pace))) for stage in stages
     )

@@ -137,6 +137,16 @@ def test_starts_from_a_mesh(captures, held_out):
     assert np.mean([a.iou for a in sr.measure_agreement(mesh, held_out)]) > 0.95
 
 
+def test_stages_go_from_the_coarsest_to_the_finest():
+    options = sr.ReconstructionOptions(coarsest=0.06, finest=0.03)
+    lengths = [stage.length for stage in plan_stages(options, from_hull=True)]
+    assert lengths[0] == 0.06
+    assert lengths[-1] == 0.03
+    assert lengths == sorted(lengths, reverse=True)
+    fine = [stage.factor(1200, 1600) for stage in plan_stages(options, from_hull=True)]
+    assert (fine[0], fine[-1]) == (5, 2)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -157,6 +167,7 @@ def test_refuses(captures, change, message):
     ("options", "error", "message"),
     [
         ({"finest": 0.0}, ValueError, "finest must be above 0"),
+        ({"coarsest": -1.0}, ValueError, "coarsest must be above 0"),
         ({"views": 0}, ValueError, "views must be at least 1"),
         ({"one_color": 1}, TypeError, "one_color must be True or False"),
         ({"laplacian": -1.0}, ValueError, "laplacian must be at least 0"),
