@@ -11,6 +11,9 @@ import report
 
 FORWARD_ONLY = {
     "fitting.kernels.adam.adam",
+    "fitting.kernels.adam.uniform_adam",
+    "fitting.kernels.copies.add",
+    "fitting.kernels.copies.copy",
     "rasterizer.kernels.background_gradient.add_to_background",
     "rasterizer.kernels.background_gradient.add_to_eps",
     "rasterizer.kernels.background_gradient.add_to_gamma",
@@ -67,6 +70,8 @@ FORWARD_ONLY = {
     "arrays.kernels.items.find_three",
     "arrays.kernels.points.find_finite",
     "meshes.kernels.voxels.mark_surface",
+    "reconstruction.kernels.hull.carve",
+    "reconstruction.kernels.sampling.sample",
 }
 """Kernels that are never differentiated."""
 
