@@ -21,13 +21,14 @@ from taichi_softras.losses import add_to_loss, image_loss
 from taichi_softras.meshes.materials import Material
 from taichi_softras.meshes.mesh import Framework, Mesh
 from taichi_softras.meshes.primitives import icosphere
+from taichi_softras.meshes.subdivision import subdivide
 from taichi_softras.previews import draw_previews
 from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.renderer import render, render_silhouette
 
 SETTINGS = RasterizerSettings(height=16, width=16)
 LARGE = RasterizerSettings(height=128, width=128, supersampling=2)
-"""Kernels that list faces are others where there are many tiles."""
+"""Kernels that list faces are others where there are many tiles, or many faces."""
 
 CAMERA = LookAtCamera(eye=(0, 1, 3))
 CAMERAS = LookAtCamera(orbit_eyes(3.0, 20.0, range(0, 360, 15)))
@@ -88,9 +89,9 @@ class WarmUp:
 
     def _fit_silhouettes(self, mesh: Mesh) -> None:
         """Take a step of a fit."""
-        for camera in (CAMERA, CAMERAS):
-            masks = render_silhouette(mesh, camera, SETTINGS, framework=self.framework)
-            fit_silhouettes(mesh, masks, camera, SilhouetteFitOptions(steps=1))
+        for ball, camera in ((mesh, CAMERA), (subdivide(mesh, times=2), CAMERAS)):
+            masks = render_silhouette(ball, camera, SETTINGS, framework=self.framework)
+            fit_silhouettes(ball, masks, camera, SilhouetteFitOptions(steps=1))
 
 
 def _ball(dtype: np.dtype[Any]) -> Mesh:
