@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,17 +11,19 @@ from taichi_softras.arrays.taichi_bridge import from_numpy
 from taichi_softras.cameras.depths import depth_range
 from taichi_softras.cameras.selection import select_cameras
 from taichi_softras.captures.captures import Captures
-from taichi_softras.lights.kinds import Lighting
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.meshes.textures import UVTexture
 from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.renderer import render
 
+SAMPLES = 2
+"""Rows and columns of samples in a pixel of a drawing that is compared with a photograph."""
+
 MOST_ROWS = 480
 """Of drawings that tell what is seen from where."""
 
 
-def hard_settings(mesh: Mesh, captures: Captures, **options: Any) -> RasterizerSettings:
+def hard_settings(mesh: Mesh, captures: Captures, *, supersampling: int = 1) -> RasterizerSettings:
     """Make settings for drawings like photographs: hard edges, nearest faces, all depths.
 
     Raises:
@@ -31,47 +31,44 @@ def hard_settings(mesh: Mesh, captures: Captures, **options: Any) -> RasterizerS
     """
     _, height, width = captures.known.shape
     near, far = depth_range(mesh.to_taichi()[0], captures.camera)
-    settings = RasterizerSettings(
-        height=height, width=width, near=near, far=far, sigma=1e-7, color="hard"
+    return RasterizerSettings(
+        height=height,
+        width=width,
+        near=near,
+        far=far,
+        sigma=1e-7,
+        color="hard",
+        supersampling=supersampling,
     )
-    return replace(settings, **options)
 
 
-def draw_captures(
-    mesh: Mesh,
-    captures: Captures,
-    *,
-    light: Lighting | None = None,
-    supersampling: int = 2,
-    **options: Any,
-) -> Iterator[NDArray[np.float32]]:
+def draw_captures(mesh: Mesh, captures: Captures) -> Iterator[NDArray[np.float32]]:
     """Draw a mesh, with its texture or colours, from where each photograph was taken.
 
     Args:
         mesh: What is drawn.
         captures: Photographs, whose size the drawings have.
-        light: What is on it; None if colours are what photographs show.
-        supersampling: Rows and columns of samples in a pixel.
-        options: Other settings of the rasterizer.
 
     Yields:
         (H, W, 4), straight red, green and blue, and alpha.
     """
-    settings = hard_settings(mesh, captures, supersampling=supersampling, **options)
+    settings = hard_settings(mesh, captures, supersampling=SAMPLES)
     vertices, faces, colors = mesh.to_taichi()
     texture = UVTexture.from_maps(mesh.texture_maps(), vertices) if mesh.materials else colors
     for i in range(len(captures)):
         camera = select_cameras(captures.camera, i)
-        image = render(vertices, faces, texture, camera, settings, light=light)
+        image = render(vertices, faces, texture, camera, settings)
         yield np.asarray(image.to_numpy()[0])
 
 
-def draw_depths(mesh: Mesh, captures: Captures) -> NDArray[np.float32]:
-    """Draw depths along the view axis, (N, h, w), not larger than needed; far where nothing is."""
-    _, height, width = captures.known.shape
-    scale = min(1.0, MOST_ROWS / min(height, width))
-    # The camera wants pictures of its shape: so both sides are scaled, and rounded, alike.
-    factor = max(1, round(1 / scale))
+def draw_depths(mesh: Mesh, captures: Captures) -> tuple[NDArray[np.float32], int]:
+    """Draw depths along the view axis, not larger than needed.
+
+    Returns:
+        (N, h, w), far where nothing is; and how many pixels of the photographs, along either side,
+        are one of these.
+    """
+    factor = max(1, round(min(captures.known.shape[1:]) / MOST_ROWS))
     smaller = captures.reduced(factor)
     settings = hard_settings(mesh, smaller)
     vertices, faces, _ = mesh.to_taichi()
@@ -81,4 +78,4 @@ def draw_depths(mesh: Mesh, captures: Captures) -> NDArray[np.float32]:
         camera = select_cameras(smaller.camera, i)
         image = render(vertices, faces, white, camera, settings, depth=True)
         depths.append(image.to_numpy()[0, :, :, 1])
-    return np.stack(depths)
+    return np.stack(depths), factor

@@ -37,21 +37,21 @@ class PhotoSampler:
     """
 
     def __init__(self, mesh: Mesh, captures: Captures, gains: NDArray[Any]) -> None:
-        depths = draw_depths(mesh, captures)
+        depths, factor = draw_depths(mesh, captures)
         inside = captures.known
         if captures.masks is not None:
             inside = inside & (captures.masks >= INSIDE)
         matrices = captures.matrices
-        scale = depths.shape[1] / captures.known.shape[1]
         self._arrays = (
             captures.pictures,
             inside.astype(np.uint8),
             depths,
             captures.projections.astype(np.float32),
             captures.eyes.astype(np.float32),
-            ((matrices[:, 0, 0] + matrices[:, 1, 1]) / 2 * scale).astype(np.float32),
+            ((matrices[:, 0, 0] + matrices[:, 1, 1]) / 2 / factor).astype(np.float32),
             gains.astype(np.float32),
         )
+        self._shrink = 1 / factor
 
     def sample(
         self, points: NDArray[Any], normals: NDArray[Any]
@@ -76,7 +76,7 @@ class PhotoSampler:
         ensure_running()
         sums = np.zeros((len(near), 4), np.float32)
         taichi_bridge.unrecorded(
-            lambda: sample_kernel()(*places, *self._arrays, near, spread, sums)
+            lambda: sample_kernel()(*places, *self._arrays, near, spread, self._shrink, sums)
         )
         colors = sums[:, :3] / np.maximum(sums[:, 3:], np.float32(1e-30))
         return np.ascontiguousarray(colors), sums[:, 3].copy()

@@ -325,7 +325,9 @@ def photo_calls(dtype) -> Calls:
     photos = (pixels, pixels[..., 0].copy(), ones, ones, points[:2], numbers, numbers)
     yield (
         "colours of photographs",
-        lambda _: unrecorded(lambda: sample_kernel()(points, points, *photos, points, 0.1, color)),
+        lambda _: unrecorded(
+            lambda: sample_kernel()(points, points, *photos, points, 0.1, 1.0, color)
+        ),
     )
 
 

@@ -7,6 +7,7 @@ import photographed
 import pytest
 
 import taichi_softras as sr
+from taichi_softras.reconstruction import drawing
 from taichi_softras.reconstruction.sampling import PhotoSampler, color_vertices
 
 BALL = photographed.colorful(sr.icosphere(4))
@@ -45,6 +46,20 @@ def test_places_of_the_texture_do_not_overlap(baked):
     a, b, c = baked.vertices[baked.faces].swapaxes(0, 1)
     real = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
     assert np.quantile(areas / real, 0.9) < 3 * np.quantile(areas / real, 0.1)
+
+
+def test_depths_may_be_coarser_than_photographs(monkeypatch):
+    """And their size no multiple of the photographs': 34 rows for 100."""
+    monkeypatch.setattr(drawing, "MOST_ROWS", 30)
+    captures = photographed.photograph(BALL, 12, height=100, width=130)
+    depths, factor = drawing.draw_depths(BALL, captures)
+    assert depths.shape == (12, 34, 44)
+    assert factor == 3
+    colors, weights = PhotoSampler(BALL, captures, np.ones(12)).sample(
+        BALL.vertices, 2 * BALL.vertices
+    )
+    assert (weights > 0).all()
+    assert np.abs(colors - BALL.colors).max() < 0.1
 
 
 def test_exposures_are_taken_out(captures):

@@ -25,6 +25,7 @@ def sample_kernel():
         gains: ti.types.ndarray(dtype=ti.f32, ndim=1),  # (N,) exposures, in
         before: ti.types.ndarray(dtype=ti.f32, ndim=2),  # (P, 3) colours to be near to, in
         spread: ti.f32,  # how near; below 0 if they don't matter
+        shrink: ti.f32,  # pixels of the depths to one of the pictures
         sums: ti.types.ndarray(dtype=ti.f32, ndim=2),  # (P, 4) weighted colours, weights, out
     ):
         """Add up the colours that photographs show at each point, weighted.
@@ -67,7 +68,7 @@ def sample_kernel():
                         and counts[n, top + 1, left] == 1
                         and counts[n, top, left + 1] == 1
                         and counts[n, top + 1, left + 1] == 1
-                        and is_in_front(depths, n, pictures, row, col, p[2], facing, focal_lengths)
+                        and is_in_front(depths, n, shrink, row, col, p[2], facing, focal_lengths)
                     ):
                         color = ti.Vector([ti.f32(0.0), ti.f32(0.0), ti.f32(0.0)])
                         down = row - top
@@ -105,7 +106,7 @@ def sample_kernel():
 def is_in_front(
     depths: ti.template(),
     n,
-    pictures: ti.template(),
+    shrink,
     row,
     col,
     depth,
@@ -116,10 +117,8 @@ def is_in_front(
 
     Slack is what the surface's slope makes of two of these pixels.
     """
-    scale_row = ti.cast(depths.shape[1], ti.f32) / pictures.shape[1]
-    scale_col = ti.cast(depths.shape[2], ti.f32) / pictures.shape[2]
-    r = ti.floor((row + 0.5) * scale_row - 0.5)
-    c = ti.floor((col + 0.5) * scale_col - 0.5)
+    r = ti.floor((row + 0.5) * shrink - 0.5)
+    c = ti.floor((col + 0.5) * shrink - 0.5)
     top = ti.min(ti.max(ti.cast(r, ti.i32), 0), depths.shape[1] - 1)
     left = ti.min(ti.max(ti.cast(c, ti.i32), 0), depths.shape[2] - 1)
     below = ti.min(top + 1, depths.shape[1] - 1)
