@@ -6,13 +6,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from taichi_softras.arrays.taichi_bridge import from_numpy
 from taichi_softras.cameras.camera import LookAtCamera
 from taichi_softras.cameras.orbits import orbit_eyes
 from taichi_softras.cameras.projection import project
-from taichi_softras.meshes.incidence import gather
 from taichi_softras.meshes.mesh import Mesh
-from taichi_softras.meshes.primitives import icosphere, torus
+from taichi_softras.meshes.primitives import icosphere, teapot, torus
 from taichi_softras.rasterizer.settings import RasterizerSettings
 
 
@@ -29,7 +27,7 @@ class Case:
         silhouette: Whether colours are left out.
     """
 
-    mesh: Literal["torus", "sphere"] = "torus"
+    mesh: Literal["torus", "sphere", "teapot"] = "torus"
     faces: int = 5856
     size: int = 256
     views: int = 1
@@ -44,7 +42,7 @@ class Case:
         words = {
             "size": f"{self.size}²",
             "views": f"{self.views} views" if self.views > 1 else "",
-            "faces": f"{self.faces:,} faces",
+            "faces": f"{self.faces:,} faces{' of a teapot' if self.mesh == 'teapot' else ''}",
             "silhouette": "silhouettes" if self.silhouette else "colours",
             "sigma": f"sigma {self.sigma:g}",
         }
@@ -54,6 +52,8 @@ class Case:
         """Make a mesh of about as many faces as wanted."""
         if self.mesh == "sphere":
             return icosphere(max(round(math.log(self.faces / 20, 4)), 0))
+        if self.mesh == "teapot":
+            return teapot(max(round(math.sqrt(self.faces / 63)), 1))
         along = max(round(math.sqrt(self.faces * 0.4)), 3)
         return torus(major_segments=max(round(self.faces / 2 / along), 3), minor_segments=along)
 
@@ -61,14 +61,18 @@ class Case:
         """Make the rasterizer's settings."""
         return RasterizerSettings(height=self.size, width=self.size, sigma=self.sigma, **options)
 
-    def face_arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        """Make the corners of all faces, in NDC, and colours: (B, F, 3, 3) and (1, F, 3, 3)."""
+    def vertex_arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Make the vertices, in NDC, their colours, and faces: (B, V, 3), (1, V, 3) and (F, 3)."""
         mesh = self.make_mesh()
         vertices, faces, _ = mesh.to_taichi()
         colors = np.random.default_rng(0).random((1, mesh.num_vertices, 3), dtype=np.float32)
         camera = LookAtCamera(orbit_eyes(2.0, 30.0, list(np.arange(self.views) * 360 / self.views)))
-        corners = gather(project(vertices, camera, 1.0), faces)
-        return corners.to_numpy(), gather(from_numpy(colors), faces).to_numpy()
+        return project(vertices, camera, 1.0).to_numpy(), colors, faces.to_numpy()
+
+    def face_arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """Make the corners of all faces, in NDC, and colours: (B, F, 3, 3) and (1, F, 3, 3)."""
+        vertices, colors, faces = self.vertex_arrays()
+        return vertices[:, faces], colors[:, faces]
 
 
 CASES = (
@@ -82,6 +86,12 @@ CASES = (
 
 CPP_CASES = CASES[:4]
 """What is compared with a C++ rasterizer: as large as the batches that people fit meshes with."""
+
+MESH_CASES = (
+    Case(mesh="teapot", faces=4032, size=256, sigma=1e-5),
+    Case(mesh="teapot", faces=4032, size=512, sigma=1e-5),
+)
+"""What is compared with a rasterizer of hard edges: one closed mesh of one view."""
 
 SMALL_CASES = (
     Case(mesh="sphere", faces=320, size=64, sigma=1e-3),

@@ -90,6 +90,19 @@ def small_steps_table(plain: Sequence[float], steps: Sequence[SmallStep]) -> Tab
     return table
 
 
+def processor_table(name: str, comparisons: Sequence[Comparison]) -> Table:
+    """Lay out our processor time, of all threads, another's, and the ratio of the medians."""
+    table = Table(title="Processor time, all threads, forward + backward. Milliseconds")
+    for column in ("case", "ours", name, "ratio"):
+        table.add_column(column, justify="left" if column == "case" else "right")
+    for comparison in comparisons:
+        ours, other = comparison.our_cpu, comparison.other_cpu
+        ratio = statistics.median(ours) / max(statistics.median(other), 1e-9)
+        row = (in_milliseconds(ours), in_milliseconds(other), f"{ratio:.3g}")
+        table.add_row(str(comparison.case), *row)
+    return table
+
+
 def changes_table(changes: Sequence[Change]) -> Table:
     """Lay out what two reports measured of the same cases, and how the second compares."""
     table = Table(title="Milliseconds: medians before and after. Ratios: after / before")

@@ -26,6 +26,7 @@ from taichi_softras.bench.tables import (
     cases_table,
     changes_table,
     comparison_table,
+    processor_table,
     small_steps_table,
 )
 
@@ -48,7 +49,7 @@ class Bench:
         limit: A folder with a C++ rasterizer of the same formulas for AVX-512 (limit.cpp,
             build.sh and limit.py, whose functions are `alloc`, `forward` and `backward`), to
             build and to compare with. Needs PyTorch, and a C++ compiler.
-        against: What else to compare with: a dense rasterizer in PyTorch, or PyTorch3D.
+        against: What else to compare with: a dense rasterizer in PyTorch, PyTorch3D, or DEODR.
         small: Time steps of one view and few pixels instead, from PyTorch.
         json: A file to write everything to as well.
         note: What else to know of the measurements; it is kept in that file.
@@ -59,7 +60,7 @@ class Bench:
     runs: int = 10
     arch: Literal["cpu", "cuda"] = "cpu"
     limit: Path | None = None
-    against: tuple[Literal["torch", "pytorch3d"], ...] = ()
+    against: tuple[Literal["torch", "pytorch3d", "deodr"], ...] = ()
     small: bool = False
     json: Path | None = None
     note: str = ""
@@ -89,8 +90,11 @@ class Bench:
         console.print(cases_table(found))
         console.print("Backward includes a loss. Memory is above that of Python and Taichi.")
         comparisons = {}
-        for name, rows in self._comparisons(console):
+        for name, differences, rows in self._comparisons(console):
             console.print(comparison_table(name, rows))
+            console.print(processor_table(name, rows))
+            if differences:
+                console.print(f"What differs in the work done: {differences}")
             comparisons[name] = [dataclasses.asdict(row) for row in rows]
         if self.json is not None:
             report = Report(
@@ -102,25 +106,37 @@ class Bench:
             )
             write_report(self.json, report)
 
-    def _comparisons(self, console: Console) -> Iterator[tuple[str, list[Comparison]]]:
-        """Compare with what was asked for; say so of what this machine can't run."""
+    def _comparisons(self, console: Console) -> Iterator[tuple[str, str, list[Comparison]]]:
+        """Compare with what was asked for; say so of what this machine can't run.
+
+        Yields:
+            The name of the other, what differs in the work done, and what was found.
+        """
         if self.arch != "cpu" or (self.limit is None and not self.against):
             return
         # Only these need PyTorch.
         from taichi_softras.bench.baselines import cpp
         from taichi_softras.bench.baselines.dense import Dense
+        from taichi_softras.bench.baselines.deodr import Deodr
         from taichi_softras.bench.baselines.pytorch3d import PyTorch3D
 
         if self.limit is not None:
             try:
                 with cpp.built_from(self.limit) as limit:
-                    yield "limit", [limit.compare(case, self.runs) for case in cases.CPP_CASES]
+                    yield "limit", "", [limit.compare(case, self.runs) for case in cases.CPP_CASES]
             except RuntimeError as error:
                 console.print(f"Not compared with the limit in C++: {error}")
+        others = {
+            "torch": (Dense, cases.SMALL_CASES),
+            "pytorch3d": (PyTorch3D, cases.SMALL_CASES),
+            "deodr": (Deodr, cases.MESH_CASES),
+        }
         for name in self.against:
+            make, compared = others[name]
             try:
-                baseline = Dense() if name == "torch" else PyTorch3D()
-                yield name, [baseline.compare(case, self.runs) for case in cases.SMALL_CASES]
+                baseline = make()
+                rows = [baseline.compare(case, self.runs) for case in compared]
+                yield name, baseline.differences, rows
             except RuntimeError as error:
                 console.print(f"Not compared with {name}: {error}")
 

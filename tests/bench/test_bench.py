@@ -12,7 +12,7 @@ import torch
 import taichi_softras as sr
 from taichi_softras import reference
 from taichi_softras.bench import cases, measuring
-from taichi_softras.bench.baselines import cpp, pytorch3d
+from taichi_softras.bench.baselines import cpp, deodr, pytorch3d
 from taichi_softras.bench.cases import Case
 from taichi_softras.bench.measuring import Measurement, Request
 from taichi_softras.cli import bench, main
@@ -47,7 +47,7 @@ def measurement(fragments, seconds, peak):
 def tiny_cases(monkeypatch):
     """Cases that take no time; those of the table are made up, as each would start a process."""
     monkeypatch.setattr(bench, "measure_alone", lambda request: measurement(7, 0.5, 2**20))
-    for name in ("CASES", "CPP_CASES", "SMALL_CASES"):
+    for name in ("CASES", "CPP_CASES", "SMALL_CASES", "MESH_CASES"):
         monkeypatch.setattr(cases, name, (TINY, dataclasses.replace(TINY, silhouette=True)))
 
 
@@ -151,7 +151,10 @@ def test_bench(tiny_cases, fake_limit, tmp_path, capsys):
     assert report["cases"][0]["found"]["fragments"] == 7
     assert "500.00" in text
     assert set(report["comparisons"]) == {"limit", "torch"}
+    assert "Processor time" in " ".join(text.split())
     for comparison in report["comparisons"]["torch"]:
+        assert len(comparison["our_cpu"]) == len(comparison["other_cpu"]) == 1
+        assert min(comparison["our_cpu"] + comparison["other_cpu"]) > 0
         assert comparison["difference"] < 1e-4
     for comparison in report["comparisons"]["limit"]:
         assert comparison["difference"] > 0.1  # half grey is what the fake draws
@@ -160,7 +163,11 @@ def test_bench(tiny_cases, fake_limit, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
-    [(["--against", "pytorch3d"], "pytorch3d can't be imported"), (["--limit"], "no AVX-512")],
+    [
+        (["--against", "pytorch3d"], "pytorch3d can't be imported"),
+        (["--against", "deodr"], "deodr can't be imported"),
+        (["--limit"], "no AVX-512"),
+    ],
 )
 def test_bench_goes_on_without_what_is_missing(
     arguments, reason, tiny_cases, fake_limit, monkeypatch, capsys
@@ -168,11 +175,37 @@ def test_bench_goes_on_without_what_is_missing(
     monkeypatch.setattr(cpp, "has_avx512", lambda: False)
     monkeypatch.setitem(sys.modules, "pytorch3d", None)
     monkeypatch.setattr(pytorch3d.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(deodr.importlib.util, "find_spec", lambda name: None)
     arguments = [*arguments, str(fake_limit)] if arguments == ["--limit"] else arguments
     assert run("bench", "--runs", 1, *arguments) == 0
     text = capsys.readouterr().out
     assert "fragments" in text
     assert reason in " ".join(text.split())
+
+
+def test_deodr_draws_the_same_mesh():
+    """One face a pixel and hard edges: the images agree but there."""
+    pytest.importorskip("deodr")
+    case = Case(mesh="teapot", faces=240, size=64, sigma=1e-5)
+    comparison = deodr.Deodr().compare(case, 2)
+    assert comparison.difference < 0.03
+    assert len(comparison.other) == len(comparison.other_cpu) == 2
+    # Turned faces and mirrored images do not.
+    baseline = deodr.Deodr()
+    inputs, images = baseline.inputs(case), []
+    baseline.make_step(case, inputs, images)(0)
+    alpha = images[0][..., 3]
+    ours = baseline.our_function(case, case.settings())(*inputs[0])[..., 3].detach()
+    assert (ours - alpha).abs().mean() < 0.2 * (ours - alpha.flip(2)).abs().mean()
+
+
+def test_what_differs_from_deodr_is_said(tiny_cases, monkeypatch, capsys):
+    pytest.importorskip("deodr")
+    sphere = (dataclasses.replace(TINY, sigma=1e-5),)
+    monkeypatch.setattr(cases, "MESH_CASES", sphere)
+    assert run("bench", "--runs", 1, "--against", "deodr") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "What differs in the work done: DEODR draws one face a pixel" in text
 
 
 def test_limit_that_does_not_build(fake_limit):

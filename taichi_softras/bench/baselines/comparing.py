@@ -32,18 +32,29 @@ class Comparison:
         ours: Times of this package.
         other: Times of the other.
         difference: Between the two images of the first view, on average.
+        our_cpu: Seconds of processor time of each run of ours, forward and backward, of all
+            threads of this process.
+        other_cpu: Likewise of the other.
     """
 
     case: Case
     ours: list[tuple[float, float]]
     other: list[tuple[float, float]]
     difference: float
+    our_cpu: list[float]
+    other_cpu: list[float]
 
 
 class Baseline(ABC):
-    """Another way to draw. Subclasses draw, and say which settings of ours give their images."""
+    """Another way to draw. Subclasses draw, and say which settings of ours give their images.
+
+    Attributes:
+        settings: Settings of ours.
+        differences: What is not the same in the work done, in words; empty if it is the same.
+    """
 
     settings: dict[str, Any] = {}  # noqa: RUF012 - never written to
+    differences: str = ""
 
     def inputs(self, case: Case) -> list[FaceBatch]:
         """Make what is drawn: one batch, or several of one view."""
@@ -57,18 +68,49 @@ class Baseline(ABC):
     def make_step(self, case: Case, inputs: list[FaceBatch], images: list[torch.Tensor]) -> Step:
         """Prepare to draw; the step puts the image of view 0 into ``images``."""
 
+    def our_function(
+        self, case: Case, settings: RasterizerSettings
+    ) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+        """Make what draws one of `inputs` by this package."""
+
+        def function(corners: torch.Tensor, colors: torch.Tensor) -> torch.Tensor:
+            image: torch.Tensor = draw(corners, colors, settings, silhouette=case.silhouette)
+            return image
+
+        return function
+
     def compare(self, case: Case, runs: int) -> Comparison:
         """Draw a case by ours and the other in turn."""
         inputs = self.inputs(case)
-        settings = case.settings(**self.settings)
+        function = self.our_function(case, case.settings(**self.settings))
         images: list[list[torch.Tensor]] = [[], []]
+        cpu: list[list[float]] = [[], []]
         steps = (
-            our_step(case, settings, inputs, images[0]),
+            timed_step(case, inputs, images[0], function),
             self.make_step(case, inputs, images[1]),
         )
-        ours, other = interleave(runs, *steps)
+        ours, other = interleave(runs, *map(counting_cpu, steps, cpu))
         difference = float((images[0][0] - images[1][0]).abs().mean())
-        return Comparison(case=case, ours=ours, other=other, difference=difference)
+        return Comparison(
+            case=case,
+            ours=ours,
+            other=other,
+            difference=difference,
+            our_cpu=cpu[0][-runs:],
+            other_cpu=cpu[1][-runs:],
+        )
+
+
+def counting_cpu(step: Step, seconds: list[float]) -> Step:
+    """Have a step write down how much processor time it took, of all threads."""
+
+    def counted(i: int) -> tuple[float, float]:
+        start = time.process_time()
+        times = step(i)
+        seconds.append(time.process_time() - start)
+        return times
+
+    return counted
 
 
 def split_views(case: Case, corners: torch.Tensor, colors: torch.Tensor) -> list[FaceBatch]:
@@ -106,15 +148,3 @@ def timed_step(
         return drawn - start, done - drawn
 
     return step
-
-
-def our_step(
-    case: Case, settings: RasterizerSettings, inputs: list[FaceBatch], images: list[torch.Tensor]
-) -> Step:
-    """Prepare to draw by this package."""
-
-    def function(corners: torch.Tensor, colors: torch.Tensor) -> torch.Tensor:
-        image: torch.Tensor = draw(corners, colors, settings, silhouette=case.silhouette)
-        return image
-
-    return timed_step(case, inputs, images, function)
