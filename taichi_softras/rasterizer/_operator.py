@@ -154,8 +154,13 @@ class RasterizeOperator(Operator):
         size = (self.settings.height, self.settings.width)
         tile_size = choose_tile_size(*size)
         starts, entries = list_tile_faces(faces.boxes, self.num_items, *size, tile_size, allocate)
-        for p in self._passes():
-            drawing_kernel(self._variant(p))(
+        passes = list(self._passes())
+        # Taichi takes a tensor for an array of vectors, but no ndarray of numbers.
+        whole_pixels = (
+            len(passes) == 1 and passes[0].channels > 0 and not isinstance(drawn.image, ti.Ndarray)
+        )
+        for p in passes:
+            drawing_kernel(self._variant(p), whole_pixels=whole_pixels)(
                 records=faces.records,
                 num_faces=faces.num_faces,
                 background=x.background,

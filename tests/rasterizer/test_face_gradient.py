@@ -72,6 +72,41 @@ def test_large_faces_are_cut_into_chunks_that_add_up(rng):
 
 
 @pytest.mark.parametrize("color", ["softmax", "hard"])
+@pytest.mark.parametrize("channels", [3, 5])
+@pytest.mark.parametrize("kind", ["overlapping", "tilted", "covering"])
+def test_equals_autodiff_where_faces_hide_each_other(kind, channels, color, rng):
+    """Large faces, by blocks: of colour and alpha, of alpha alone, and none."""
+    settings = sr.RasterizerSettings(height=40, width=56, near=1.0, far=10.0, color=color)
+    inputs = random_inputs(kind, rng, channels)
+    inputs[3:5] = (torch.tensor([x], dtype=torch.float64) for x in (1e-3, 1e-3))
+    weights = torch.randn(2 * 40 * 56 * (channels + 1), generator=rng, dtype=torch.float64)
+    found = gradients_of(inputs, settings, channels, weights, autodiff=False)
+    expected = gradients_of(inputs, settings, channels, weights, autodiff=True)
+    for name in NAMES:
+        atol = 1e-11 * expected[name].abs().max() + 1e-13
+        torch.testing.assert_close(found[name], expected[name], rtol=0, atol=atol)
+
+
+def test_hidden_face_has_a_gradient_by_alpha_alone(rng):
+    """Its colour counts for nothing, not just for little; its edge shows in alpha as before."""
+    faces = torch.tensor([[[[-0.5, -0.5, 5], [0.9, -0.4, 5], [0.0, 0.6, 5]]]], dtype=torch.float64)
+    front = torch.tensor([[-3.0, -3, 2], [5, -3, 2], [0, 6, 2]], dtype=torch.float64)
+    faces = torch.cat([faces, front[None, None]], dim=1)
+    softness = (torch.tensor([x], dtype=torch.float64) for x in (1e-3, 1e-3, 0.2))
+    background = torch.zeros(1, 1, 1, 3, dtype=torch.float64)
+    inputs = [faces, scenes.random_colors(2, 3, rng), background, *softness]
+    settings = sr.RasterizerSettings(height=40, width=56, near=1.0, far=10.0, alpha="sum")
+    weights = torch.randn(40 * 56 * 4, generator=rng, dtype=torch.float64)
+    found = gradients_of(inputs, settings, 3, weights, autodiff=False)
+    expected = gradients_of(inputs, settings, 3, weights, autodiff=True)
+    assert (found["colors"][:, 0] == 0).all()
+    assert (found["face_vertices"][:, 0, :, 2] == 0).all()
+    assert (found["colors"][:, 1] != 0).all()
+    torch.testing.assert_close(found["face_vertices"], expected["face_vertices"])
+    assert found["face_vertices"][0, 0].abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("color", ["softmax", "hard"])
 @pytest.mark.parametrize(
     "shape",
     [(1, 1, 1, 3), (2, 1, 1, 3), (1, 40, 1, 3), (1, 1, 56, 3), (2, 40, 56, 3), (1, 7, 9, 3)],

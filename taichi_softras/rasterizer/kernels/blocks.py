@@ -33,12 +33,18 @@ PER_LOG2 = 1 / math.log(2)
 
 
 @ti.func
-def num_blocks(num_items, height, width, tile_size, block: ti.template()):
-    """Count the blocks of all tiles of images, those of their tiles' parts outside them too."""
+def num_tiles(num_items, height, width, tile_size):
+    """Count the tiles of images."""
     tile_rows = (height + tile_size - 1) // tile_size
     tile_cols = (width + tile_size - 1) // tile_size
+    return num_items * tile_rows * tile_cols
+
+
+@ti.func
+def num_blocks(num_items, height, width, tile_size, block: ti.template()):
+    """Count the blocks of all tiles of images, those of their tiles' parts outside them too."""
     tile_blocks = (tile_size // block[0]) * (tile_size // block[1])
-    return num_items * tile_rows * tile_cols * tile_blocks
+    return num_tiles(num_items, height, width, tile_size) * tile_blocks
 
 
 @ti.func
@@ -56,6 +62,16 @@ def block_at(i, height, width, tile_size, block: ti.template()):
     top = tile // tile_cols % tile_rows * tile_size + i % tile_blocks // across * block[0]
     left = tile % tile_cols * tile_size + i % across * block[1]
     return tile, tile // (tile_rows * tile_cols), top, left
+
+
+@ti.func
+def tile_at(tile, height, width, tile_size):
+    """Locate one of the tiles of all items: the item, and the row and column of its first pixel."""
+    tile_rows = (height + tile_size - 1) // tile_size
+    tile_cols = (width + tile_size - 1) // tile_size
+    row = tile // tile_cols
+    item = row // tile_rows
+    return item, (row - item * tile_rows) * tile_size, (tile - row * tile_cols) * tile_size
 
 
 @ti.func

@@ -59,6 +59,15 @@ def pixel_of(chunk: ti.template(), i):
 
 
 @ti.func
+def pixel_in(block: ti.template(), lane):
+    """Number of a block's pixel in its chunk, of any pixels, a vector, or of adjacent ones."""
+    if ti.static(block.is_tensor()):
+        return block[lane]
+    else:
+        return block + lane  # the number of the first
+
+
+@ti.func
 def count_each(boxes: ti.template(), counts: ti.template(), serial: ti.template()):
     """Count each face's chunks."""
     if ti.static(serial):

@@ -15,10 +15,16 @@ import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import greater, inverse, item_of
 from taichi_softras.arrays.launcher import kernel
-from taichi_softras.rasterizer.kernels.blocks import block_at, exp, num_blocks
+from taichi_softras.rasterizer.kernels.blocks import block_at, exp, num_blocks, num_tiles, tile_at
 from taichi_softras.rasterizer.kernels.colors import background_at, color_func
-from taichi_softras.rasterizer.kernels.face_record import SHOWN, load_face, record_type
+from taichi_softras.rasterizer.kernels.face_record import (
+    SHOWN,
+    load_face,
+    mark_seen,
+    record_type,
+)
 from taichi_softras.rasterizer.kernels.fragment import fragment_funcs
+from taichi_softras.rasterizer.kernels.pixel_output import image_type, output_funcs
 from taichi_softras.rasterizer.kernels.plane_geometry import pixel_center
 from taichi_softras.rasterizer.kernels.softmax import (
     HIDDEN_LOGIT,
@@ -31,8 +37,14 @@ from taichi_softras.rasterizer.kernels.variant import Variant
 
 
 @functools.cache
-def drawing_kernel(variant: Variant) -> Any:
-    """Build the kernel that draws, for one variant."""
+def drawing_kernel(variant: Variant, *, whole_pixels: bool = False) -> Any:
+    """Build the kernel that draws, for one variant.
+
+    Args:
+        variant: What it is specialised on.
+        whole_pixels: Whether the image is an array of vectors, of all channels and alpha, which are
+            drawn at once: they are written faster than as single numbers.
+    """
     dtype = variant.dtype
     channels = variant.channels
     opacity = variant.alpha
@@ -51,6 +63,7 @@ def drawing_kernel(variant: Variant) -> Any:
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
     integers2 = ti.types.ndarray(dtype=ti.i32, ndim=2)
     integers3 = ti.types.ndarray(dtype=ti.i32, ndim=3)
+    output = output_funcs(variant, whole_pixels=whole_pixels)
 
     @ti.func
     def start_block(background: ti.template(), depth, b, top, left, height, width, first_channel):
@@ -158,9 +171,89 @@ def drawing_kernel(variant: Variant) -> Any:
                     pixels.color[ti.i32(c), lane] * shrink + weight * values[c]
                 )
 
+    @ti.func
+    def draw_block(
+        images: ti.template(),
+        records: ti.template(),
+        colors: ti.template(),
+        textures: ti.template(),
+        background: ti.template(),
+        lighting: ti.template(),
+        sigma: ti.template(),
+        gamma: ti.template(),
+        starts: ti.template(),
+        entries: ti.template(),
+        frame: ti.template(),
+        tile,
+        b,
+        top,
+        left,
+    ):
+        """Draw the faces of a tile's list into a block of its pixels."""
+        b_face = ti.min(b, records.shape[0] - 1)
+        inverse_sigma = inverse(item_of(sigma, b), dtype)
+        rate = depth_rate(item_of(gamma, b), frame.near, frame.far, dtype)
+        height = frame.height
+        width = frame.width
+        pixels = start_block(
+            background, frame.depth_behind, b, top, left, height, width, frame.first_channel
+        )
+        # What is seen of one face in each pixel: its coverage, 0 where nothing, its depth, and
+        # where on the face.
+        seen = ti.Struct(
+            covers=ti.Vector([dtype(0.0)] * lanes),
+            depths=ti.Vector([dtype(0.0)] * lanes),
+            places=ti.Matrix([[dtype(0.0)] * lanes] * 3),
+        )
+        for k in range(starts[tile], starts[tile + 1]):
+            # Most blocks of the tiles that a small face touches are out of its reach.
+            if not reaches_block(
+                *(entries[k], top % frame.tile_size, left % frame.tile_size),
+                *(block_rows, block_cols),
+            ):
+                continue
+            f = ti.cast(entries[k] >> FACE_SHIFT, ti.i32)
+            face = load_face(records, b_face, f)
+            visible = cover_block(
+                *(pixels, seen, face, inverse_sigma, rate, frame.near, frame.far, frame.cutoff),
+                *(top, left, height, width),
+            )
+            if visible == 0:
+                continue
+            mark_seen(records, b_face, f, face, dtype)
+            for lane in range(lanes):
+                if ti.static(has_branches):
+                    if seen.covers[lane] == 0:
+                        continue
+                place = ti.Vector([seen.places[ti.i32(k), lane] for k in range(3)])
+                depth = seen.depths[lane]
+                weights = fragment.weights_of(place, face.depth_terms, depth)
+                values = colors_at(
+                    *(colors, frame.first_source),
+                    *textures,
+                    *(lighting, b, f, weights),
+                )
+                covered = seen.covers[lane]
+                mix(pixels, lane, f, covered, depth, rate, values)
+        for lane in range(lanes):
+            row = top + lane // block_cols
+            col = left + lane % block_cols
+            if row < height and col < width:
+                alpha = opacity.finish(pixels.state[lane], ti.cast(frame.num_faces, dtype))
+                shrink = inverse(pixels.total[lane], dtype)
+                color = ti.Vector(
+                    [pixels.color[ti.i32(c), lane] * shrink for c in range(max(channels, 1))]
+                )
+                output.write_pixel(
+                    *images,
+                    *(b, row, col, frame.first_channel, color, alpha),
+                    *(pixels.nearest[lane], pixels.total[lane], pixels.winner[lane]),
+                )
+
     @kernel
     def forward(
         records: ti.types.ndarray(dtype=record_type(dtype), ndim=2),  # (B or 1, F), in
+        # and out: which are seen
         colors: array4,  # (B or 1, F, 3, C), or texels: see `textures`, in
         varyings: array4,  # (B or 1, F or 1, 3, K), in
         background: array4,  # (B or 1, h, w, C), stretched over the image, in
@@ -182,75 +275,59 @@ def drawing_kernel(variant: Variant) -> Any:
         entries: ti.types.ndarray(dtype=ti.i64, ndim=1),  # (starts[-1],) faces by tile, in
         first_channel: ti.i32,  # of the image
         first_source: ti.i32,  # of the colours
-        image: ti.types.ndarray(dtype=dtype, ndim=4 if channels else 3),  # (B, H, W, C + 1), out
+        image: image_type(
+            variant, whole_pixels=whole_pixels
+        ),  # (B, H, W, C + 1), or of vectors, out
         nearest_depth: array3,  # (B, H, W), out; unless silhouettes
         weight_sum: array3,  # (B, H, W), out; unless silhouettes
         winners: integers3,  # (B, H, W) the nearest face, out; if colours are hard
     ):
         """Draw ``channels`` colours from ``first_channel`` on, and alpha, (B, H, W) if alone."""
-        for i in range(num_blocks(num_faces.shape[0], height, width, tile_size, variant.block)):
-            tile, b, top, left = block_at(i, height, width, tile_size, variant.block)
+        # On a CPU tile by tile, on a GPU pixel by pixel.
+        count = 0
+        if ti.static(lanes > 1):
+            count = num_tiles(num_faces.shape[0], height, width, tile_size)
+        else:
+            count = num_blocks(num_faces.shape[0], height, width, tile_size, variant.block)
+        for i in range(count):
+            tile, b, top, left = i, 0, 0, 0
+            rows, cols = block_rows, block_cols
+            if ti.static(lanes > 1):
+                b, top, left = tile_at(i, height, width, tile_size)
+                rows, cols = tile_size, tile_size
+            else:
+                tile, b, top, left = block_at(i, height, width, tile_size, variant.block)
             if top < height and left < width:
-                b_face = ti.min(b, records.shape[0] - 1)
-                inverse_sigma = inverse(item_of(sigma, b), dtype)
-                rate = depth_rate(item_of(gamma, b), near, far, dtype)
-                pixels = start_block(
-                    background,
-                    *(background_depth(item_of(eps, b), near, far), b, top, left, height, width),
-                    first_channel,
+                frame = ti.Struct(
+                    near=near,
+                    far=far,
+                    cutoff=cutoff,
+                    height=height,
+                    width=width,
+                    tile_size=tile_size,
+                    first_channel=first_channel,
+                    first_source=first_source,
+                    num_faces=num_faces[b],
+                    depth_behind=background_depth(item_of(eps, b), near, far),
                 )
-                # What is seen of one face in each pixel: its coverage, 0 where nothing, its depth,
-                # and where on the face.
-                seen = ti.Struct(
-                    covers=ti.Vector([dtype(0.0)] * lanes),
-                    depths=ti.Vector([dtype(0.0)] * lanes),
-                    places=ti.Matrix([[dtype(0.0)] * lanes] * 3),
-                )
-                for k in range(starts[tile], starts[tile + 1]):
-                    # Most blocks of the tiles that a small face touches are out of its reach.
-                    if not reaches_block(
-                        entries[k], top % tile_size, left % tile_size, block_rows, block_cols
-                    ):
-                        continue
-                    f = ti.cast(entries[k] >> FACE_SHIFT, ti.i32)
-                    face = load_face(records, b_face, f)
-                    visible = cover_block(
-                        *(pixels, seen, face, inverse_sigma, rate, near, far, cutoff),
-                        *(top, left, height, width),
+                if starts[tile] == starts[tile + 1]:
+                    output.write_background(
+                        *(image, nearest_depth, weight_sum, winners, background),
+                        *(frame.num_faces, frame.depth_behind, b, top, left, rows, cols),
+                        *(height, width, first_channel),
                     )
-                    if visible == 0:
-                        continue
-                    for lane in range(lanes):
-                        if ti.static(has_branches):
-                            if seen.covers[lane] == 0:
-                                continue
-                        place = ti.Vector([seen.places[ti.i32(k), lane] for k in range(3)])
-                        depth = seen.depths[lane]
-                        weights = fragment.weights_of(place, face.depth_terms, depth)
-                        values = colors_at(
-                            *(colors, first_source, varyings, face_sources, face_maps, maps),
-                            *(lighting, b, f, weights),
-                        )
-                        covered = seen.covers[lane]
-                        mix(pixels, lane, f, covered, depth, rate, values)
-                for lane in range(lanes):
-                    row = top + lane // block_cols
-                    col = left + lane % block_cols
-                    if row < height and col < width:
-                        alpha = opacity.finish(pixels.state[lane], ti.cast(num_faces[b], dtype))
-                        if ti.static(channels > 0):
-                            scale = inverse(pixels.total[lane], dtype)
-                            for c in ti.static(range(channels)):
-                                image[b, row, col, first_channel + c] = (
-                                    pixels.color[ti.i32(c), lane] * scale
-                                )
-                            image[b, row, col, image.shape[3] - 1] = alpha
-                            if ti.static(is_hard):
-                                winners[b, row, col] = pixels.winner[lane]
-                            else:
-                                nearest_depth[b, row, col] = pixels.nearest[lane]
-                                weight_sum[b, row, col] = pixels.total[lane]
-                        else:
-                            image[b, row, col] = alpha
+                else:
+                    for y, x in ti.ndrange(rows // block_rows, cols // block_cols):
+                        row = top + y * block_rows
+                        col = left + x * block_cols
+                        if row < height and col < width:
+                            draw_block(
+                                (image, nearest_depth, weight_sum, winners),
+                                records,
+                                colors,
+                                (varyings, face_sources, face_maps, maps),
+                                *(background, lighting, sigma, gamma, starts, entries),
+                                *(frame, tile, b, row, col),
+                            )
 
     return forward

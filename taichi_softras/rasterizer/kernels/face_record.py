@@ -12,11 +12,18 @@ from taichi_softras.rasterizer.kernels.plane_geometry import (
     weight_slopes,
 )
 
-SOLID, SHOWN, WITHIN = 1, 2, 4
-"""Flags of a face: it has an area; it is seen in colours; all of it is between near and far."""
+SOLID, SHOWN, WITHIN, SEEN = 1, 2, 4, 8
+"""Flags of a face: it has an area; it is to be seen in colours, if nothing hides it; all of it is
+between near and far; and once it is drawn, that it is seen in colours, in a pixel at least."""
 
 RECORD_SIZE = 17
 """Numbers of a face: corners, depth terms, slopes, 1/lengths, and flags."""
+
+FLAGS_COLUMN = 16
+"""Where flags are among them."""
+
+RELATIVE_ROUNDING = {ti.f32: 2.0**-20, ti.f64: 2.0**-49}
+"""Error of a barycentric coordinate, relative to the products that it is a sum of: generously."""
 
 
 def record_type(dtype: Any) -> Any:
@@ -71,6 +78,13 @@ def describe_face(
 
 
 @ti.func
+def mark_seen(records: ti.template(), b, f, face: ti.template(), dtype: ti.template()):
+    """Write down that a face is seen. All threads that do so write the same."""
+    if (face.flags & SEEN) == 0:
+        records[b, f][FLAGS_COLUMN] = ti.cast(face.flags | SEEN, dtype)
+
+
+@ti.func
 def store_face(records: ti.template(), b, f, face: ti.template(), dtype: ti.template()):
     """Write what `describe_face` made."""
     record = ti.Vector([ti.cast(0, dtype)] * RECORD_SIZE)
@@ -81,7 +95,7 @@ def store_face(records: ti.template(), b, f, face: ti.template(), dtype: ti.temp
         record[13 + k] = face.inverse_lengths[k]
     for k, c in ti.static(ti.ndrange(2, 2)):
         record[9 + 2 * k + c] = face.slopes[k, c]
-    record[16] = ti.cast(face.flags, dtype)
+    record[FLAGS_COLUMN] = ti.cast(face.flags, dtype)
     records[b, f] = record
 
 
@@ -94,5 +108,5 @@ def load_face(records: ti.template(), b, f):
         depth_terms=ti.Vector([record[6 + k] for k in range(3)]),
         slopes=ti.Matrix([[record[9 + 2 * k + c] for c in range(2)] for k in range(2)]),
         inverse_lengths=ti.Vector([record[13 + k] for k in range(3)]),
-        flags=ti.cast(record[16], ti.i32),
+        flags=ti.cast(record[FLAGS_COLUMN], ti.i32),
     )

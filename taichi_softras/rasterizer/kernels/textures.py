@@ -28,6 +28,19 @@ def varying_at(varyings: ti.template(), b, f, column, weights):
 
 
 @ti.func
+def load_corner_numbers(
+    values: ti.template(), b, f, first, columns: ti.template(), dtype: ti.template()
+):
+    """Load some numbers at a face's corners, which items and faces may share: one corner a row."""
+    b_ = ti.min(b, values.shape[0] - 1)
+    f_ = ti.min(f, values.shape[1] - 1)
+    numbers = ti.Matrix([[dtype(0.0)] * max(columns, 1)] * 3)
+    for k, c in ti.static(ti.ndrange(3, columns)):
+        numbers[k, c] = values[b_, f_, k, first + c]
+    return numbers
+
+
+@ti.func
 def source_face(face_sources: ti.template(), b, f):
     """The face whose texture a face has: another one where it was cut out of that."""
     column = ti.min(f, face_sources.shape[1] - 1)
