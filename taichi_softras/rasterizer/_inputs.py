@@ -1,6 +1,6 @@
 """What the rasterizer is given, what it makes, and the passes in which channels are drawn."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -10,6 +10,13 @@ import taichi as ti
 from taichi_softras.arrays.bridge import array_like
 from taichi_softras.arrays.kept import KeptArrays
 from taichi_softras.arrays.operator import Array
+from taichi_softras.arrays.runtime import on_gpu
+
+CPU_CHANNELS = 4
+
+GPU_CHANNELS = 3
+"""More channels are drawn in several passes: no kernel takes long to compile, or, on a GPU, more
+than 128 registers a thread."""
 
 
 class Inputs(NamedTuple):
@@ -123,3 +130,11 @@ class Pass(NamedTuple):
     first_source: int
     channels: int
     attributes: bool
+
+
+def channel_passes(channels: int) -> Iterator[tuple[int, int]]:
+    """Split channels into passes of about equal size: the first channel of each, and how many."""
+    num_passes = max(1, -(-channels // (GPU_CHANNELS if on_gpu() else CPU_CHANNELS)))
+    for i in range(num_passes):
+        first, end = channels * i // num_passes, channels * (i + 1) // num_passes
+        yield first, end - first

@@ -10,7 +10,14 @@ from taichi_softras.arrays.operator import Allocate, Array, Operator
 from taichi_softras.arrays.runtime import on_gpu
 from taichi_softras.arrays.scan import LARGEST_INT32
 from taichi_softras.lights.kernels.packing import LightKinds
-from taichi_softras.rasterizer._inputs import Drawn, Faces, Inputs, Pass, complete_inputs
+from taichi_softras.rasterizer._inputs import (
+    Drawn,
+    Faces,
+    Inputs,
+    Pass,
+    channel_passes,
+    complete_inputs,
+)
 from taichi_softras.rasterizer._lists import choose_tile_size, list_chunks, list_tile_faces
 from taichi_softras.rasterizer.families import ALPHAS, COVERAGES
 from taichi_softras.rasterizer.kernels import aggregation, coverage  # noqa: F401  # they register
@@ -34,13 +41,6 @@ from taichi_softras.rasterizer.kernels.pixel_planes import num_planes, pixel_ker
 from taichi_softras.rasterizer.kernels.surrogate import surrogate_kernels
 from taichi_softras.rasterizer.kernels.variant import Variant
 from taichi_softras.rasterizer.settings import RasterizerSettings
-
-CPU_CHANNELS = 4
-
-GPU_CHANNELS = 3
-"""More channels are drawn in several passes: no kernel takes long to compile, or, on a GPU, more
-than 128 registers a thread."""
-
 
 CULL = {"none": 0, "back": 1, "front": -1}
 
@@ -154,12 +154,8 @@ class RasterizeOperator(Operator):
         size = (self.settings.height, self.settings.width)
         tile_size = choose_tile_size(*size)
         starts, entries = list_tile_faces(faces.boxes, self.num_items, *size, tile_size, allocate)
-        passes = list(self._passes())
-        # Taichi takes a tensor for an array of vectors, but no ndarray of numbers.
-        whole_pixels = (
-            len(passes) == 1 and passes[0].channels > 0 and not isinstance(drawn.image, ti.Ndarray)
-        )
-        for p in passes:
+        whole_pixels = self._has_whole_pixels(drawn.image)
+        for p in self._passes():
             drawing_kernel(self._variant(p), whole_pixels=whole_pixels)(
                 records=faces.records,
                 num_faces=faces.num_faces,
@@ -316,7 +312,7 @@ class RasterizeOperator(Operator):
         num_items, height, width = drawn.image.shape[:3]
         lanes = variant.block[0] * variant.block[1]
         planes = allocate((num_items, height + lanes - 1, width), planes_type(variant), clear=False)
-        pixel_kernel(variant)(
+        pixel_kernel(variant, whole_pixels=self._has_whole_pixels(drawn.image))(
             num_faces=faces.num_faces,
             tile_size=choose_tile_size(height, width),
             starts=tile_starts,
@@ -329,6 +325,14 @@ class RasterizeOperator(Operator):
             planes=planes,
         )
         return planes
+
+    def _has_whole_pixels(self, image: Array) -> bool:
+        """Tell whether kernels can take an image for an array of vectors, one a pixel.
+
+        Taichi takes a tensor for that, but no ndarray of numbers.
+        """
+        passes = list(self._passes())
+        return len(passes) == 1 and passes[0].channels > 0 and not isinstance(image, ti.Ndarray)
 
     @property
     def _has_varyings(self) -> bool:
@@ -395,11 +399,3 @@ class RasterizeOperator(Operator):
 def has_grad(array: Array) -> bool:
     """Tell whether an array handed to an operator's backward wants a gradient."""
     return array.grad is not None
-
-
-def channel_passes(channels: int) -> Iterator[tuple[int, int]]:
-    """Split channels into passes of about equal size: the first channel of each, and how many."""
-    num_passes = max(1, -(-channels // (GPU_CHANNELS if on_gpu() else CPU_CHANNELS)))
-    for i in range(num_passes):
-        first, end = channels * i // num_passes, channels * (i + 1) // num_passes
-        yield first, end - first

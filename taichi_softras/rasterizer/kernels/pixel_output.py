@@ -11,11 +11,13 @@ from taichi_softras.rasterizer.kernels.softmax import NO_FACE
 from taichi_softras.rasterizer.kernels.variant import Variant
 
 
-def image_type(variant: Variant, *, whole_pixels: bool) -> Any:
+def image_type(variant: Variant, *, whole_pixels: bool, needs_grad: bool | None = None) -> Any:
     """Make the type of an image: of numbers, or of vectors of all channels and alpha."""
     if whole_pixels:
-        return ti.types.ndarray(dtype=ti.types.vector(variant.channels + 1, variant.dtype), ndim=3)
-    return ti.types.ndarray(dtype=variant.dtype, ndim=4 if variant.channels else 3)
+        pixel = ti.types.vector(variant.channels + 1, variant.dtype)
+        return ti.types.ndarray(dtype=pixel, ndim=3, needs_grad=needs_grad)
+    dimensions = 4 if variant.channels else 3
+    return ti.types.ndarray(dtype=variant.dtype, ndim=dimensions, needs_grad=needs_grad)
 
 
 @functools.cache

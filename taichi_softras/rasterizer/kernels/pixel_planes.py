@@ -7,8 +7,9 @@ import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse
 from taichi_softras.arrays.launcher import kernel
-from taichi_softras.rasterizer.kernels.blocks import block_at, num_blocks
+from taichi_softras.rasterizer.kernels.blocks import block_at, num_blocks, num_tiles, tile_at
 from taichi_softras.rasterizer.kernels.colors import alpha_at
+from taichi_softras.rasterizer.kernels.pixel_output import image_type
 from taichi_softras.rasterizer.kernels.variant import Variant
 
 ALPHA_PLANE, NEAREST_PLANE, MEAN_PLANE = range(3)
@@ -34,19 +35,40 @@ def planes_type(variant: Variant) -> Any:
 
 
 @functools.cache
-def pixel_kernel(variant: Variant) -> Any:
-    """Build the kernel that works planes out, for one variant."""
+def pixel_kernel(variant: Variant, *, whole_pixels: bool = False) -> Any:
+    """Build the kernel that works planes out, for one variant.
+
+    Args:
+        variant: What it is specialised on.
+        whole_pixels: As `draw.drawing_kernel` has it.
+    """
     dtype = variant.dtype
     channels = variant.channels
     opacity = variant.alpha
     is_hard = variant.color == "hard"
     color_plane = first_color_plane(variant)
     num_pixel_planes = num_planes(variant)
-    block_cols = variant.block[1]
-    lanes = variant.block[0] * block_cols
+    block_rows, block_cols = variant.block
+    lanes = block_rows * block_cols
     array3 = ti.types.ndarray(dtype=dtype, ndim=3, needs_grad=False)
-    image_type = ti.types.ndarray(dtype=dtype, ndim=4 if channels else 3, needs_grad=False)
+    pixels = image_type(variant, whole_pixels=whole_pixels, needs_grad=False)
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
+
+    @ti.func
+    def load_pixel(image: ti.template(), b, row, col, first_channel):
+        """Read a pixel's channels, from the given one on, and its alpha."""
+        color = ti.Vector([dtype(0.0)] * max(channels, 1))
+        alpha = dtype(0.0)
+        if ti.static(whole_pixels):
+            pixel = image[b, row, col]
+            for c in ti.static(range(channels)):
+                color[c] = pixel[c]
+            alpha = pixel[channels]
+        else:
+            for c in ti.static(range(channels)):
+                color[c] = image[b, row, col, first_channel + c]
+            alpha = alpha_at(image, b, row, col)
+        return color, alpha
 
     @kernel
     def weigh_pixels(
@@ -55,10 +77,10 @@ def pixel_kernel(variant: Variant) -> Any:
         starts: integers,  # (B * tile_rows * tile_cols + 1,), where tiles' lists start, in
         first_channel: ti.i32,  # of the image
         with_alpha: ti.i32,  # whether to add the part that comes by way of alpha
-        image: image_type,  # as `draw.forward` drew it, in
+        image: pixels,  # as `draw.forward` drew it, in
         nearest_depth: array3,  # likewise
         weight_sum: array3,  # likewise
-        grad_image: image_type,  # the gradient of the loss with respect to the image, in
+        grad_image: pixels,  # the gradient of the loss with respect to the image, in
         planes: ti.types.ndarray(dtype=planes_type(variant), ndim=3, needs_grad=False),  # out
     ):
         """Work out what all faces need of a pixel, of those in tiles that any face touches.
@@ -68,30 +90,39 @@ def pixel_kernel(variant: Variant) -> Any:
         """
         height = grad_image.shape[1]
         width = grad_image.shape[2]
-        for i in range(num_blocks(num_faces.shape[0], height, width, tile_size, variant.block)):
-            tile, b, top, left = block_at(i, height, width, tile_size, variant.block)
-            if starts[tile] == starts[tile + 1]:
-                continue
-            for lane in range(lanes):
-                row = top + lane // block_cols
-                col = left + lane % block_cols
-                if row >= height or col >= width:
-                    continue
-                pixel = ti.Vector([dtype(0.0)] * num_pixel_planes)
-                if with_alpha:
-                    pixel[ALPHA_PLANE] = alpha_at(grad_image, b, row, col) * opacity.slope(
-                        alpha_at(image, b, row, col), ti.cast(num_faces[b], dtype)
-                    )
-                if ti.static(channels > 0):
-                    share = dtype(1.0)
-                    if ti.static(not is_hard):
-                        share = inverse(weight_sum[b, row, col], dtype)
-                        pixel[NEAREST_PLANE] = nearest_depth[b, row, col]
-                    for c in ti.static(range(channels)):
-                        grad = share * grad_image[b, row, col, first_channel + c]
-                        pixel[color_plane + c] = grad
-                        if ti.static(not is_hard):
-                            pixel[MEAN_PLANE] += grad * image[b, row, col, first_channel + c]
-                planes[b, row, col] = pixel
+        # On a CPU tile by tile, on a GPU pixel by pixel.
+        count = 0
+        if ti.static(lanes > 1):
+            count = num_tiles(num_faces.shape[0], height, width, tile_size)
+        else:
+            count = num_blocks(num_faces.shape[0], height, width, tile_size, variant.block)
+        for i in range(count):
+            tile, b, top, left = i, 0, 0, 0
+            rows, cols = 1, 1
+            if ti.static(lanes > 1):
+                b, top, left = tile_at(i, height, width, tile_size)
+                rows, cols = tile_size, tile_size
+            else:
+                tile, b, top, left = block_at(i, height, width, tile_size, variant.block)
+            if starts[tile] < starts[tile + 1]:
+                for row in range(top, ti.min(top + rows, height)):
+                    for col in range(left, ti.min(left + cols, width)):
+                        drawn, alpha = load_pixel(image, b, row, col, first_channel)
+                        by_color, by_alpha = load_pixel(grad_image, b, row, col, first_channel)
+                        pixel = ti.Vector([dtype(0.0)] * num_pixel_planes)
+                        if with_alpha != 0:
+                            slope = opacity.slope(alpha, ti.cast(num_faces[b], dtype))
+                            pixel[ALPHA_PLANE] = by_alpha * slope
+                        if ti.static(channels > 0):
+                            share = dtype(1.0)
+                            if ti.static(not is_hard):
+                                share = inverse(weight_sum[b, row, col], dtype)
+                                pixel[NEAREST_PLANE] = nearest_depth[b, row, col]
+                            for c in ti.static(range(channels)):
+                                grad = share * by_color[c]
+                                pixel[color_plane + c] = grad
+                                if ti.static(not is_hard):
+                                    pixel[MEAN_PLANE] += grad * drawn[c]
+                        planes[b, row, col] = pixel
 
     return weigh_pixels
