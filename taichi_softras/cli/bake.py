@@ -18,6 +18,7 @@ from taichi_softras.cli.reconstruct import (
 )
 from taichi_softras.files.mesh_files import read_mesh
 from taichi_softras.reconstruction.baking import bake_texture
+from taichi_softras.reconstruction.options import SMALLEST_TEXTURE
 from taichi_softras.reconstruction.report import write_report
 
 
@@ -43,7 +44,7 @@ class Bake:
     texture: int = 1024
 
     def __post_init__(self) -> None:
-        check_integer("texture", self.texture, at_least=4)
+        check_integer("texture", self.texture, at_least=SMALLEST_TEXTURE)
 
     def run(self) -> None:
         """Bake, and write the files."""

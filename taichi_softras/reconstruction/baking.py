@@ -15,6 +15,7 @@ from taichi_softras.meshes.materials import Material
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.rasterizer.rasterization import rasterize
 from taichi_softras.rasterizer.settings import RasterizerSettings
+from taichi_softras.reconstruction.options import SMALLEST_TEXTURE
 from taichi_softras.reconstruction.sampling import PhotoSampler, color_vertices, unit_normals
 
 PADDING = 2
@@ -50,7 +51,7 @@ def bake_texture(
         ValueError: If the mesh has no faces, a number is out of range, ``gains`` has another
             shape, or all of the mesh is behind a camera.
     """
-    size = check_integer("size", size, at_least=4)
+    size = check_integer("size", size, at_least=SMALLEST_TEXTURE)
     if not mesh.num_faces:
         raise ValueError("mesh must have faces, got none")
     exposures = np.ones(len(captures)) if gains is None else np.asarray(gains, dtype=np.float64)

@@ -11,6 +11,10 @@ from taichi_softras.arrays.options import (
     check_positive,
     keep_checked,
 )
+from taichi_softras.reconstruction.kernels.hull import MOST_WRONG
+
+SMALLEST_TEXTURE = 4
+"""Texels along a side of an image map."""
 
 FIRST_LENGTH = 0.08
 """Of edges, for which the lengths of first steps are given."""
@@ -40,7 +44,7 @@ class ReconstructionOptions:
         laplacian: Weight of the Laplacian loss, which keeps the surface smooth. At least 0.
         gamma: Softness of occlusion. Above 0.
         pace: Factor of all numbers of steps: 1 is what a good result takes. Above 0.
-        texture: Height and width of the image map; 0 for colours of vertices alone.
+        texture: Height and width of the image map, at least 4; 0 for colours of vertices alone.
         seed: Of the order of photographs.
 
     Raises:
@@ -69,6 +73,12 @@ class ReconstructionOptions:
         keep_checked(self, ("one_color", "exposures"), check_flag)
         keep_checked(self, ("coarsest", "finest", "gamma", "pace"), check_positive)
         keep_checked(self, ("color_weight", "laplacian"), check_number)
+        if 0 < self.texture < SMALLEST_TEXTURE:
+            raise ValueError(
+                f"texture must be 0 or at least {SMALLEST_TEXTURE}, got {self.texture}"
+            )
+        if self.wrong_masks > MOST_WRONG:
+            raise ValueError(f"wrong_masks must be at most {MOST_WRONG}, got {self.wrong_masks}")
         for name in ("color_weight", "laplacian"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")

@@ -168,6 +168,8 @@ def test_refuses(captures, change, message):
     [
         ({"finest": 0.0}, ValueError, "finest must be above 0"),
         ({"coarsest": -1.0}, ValueError, "coarsest must be above 0"),
+        ({"texture": 3}, ValueError, "texture must be 0 or at least 4, got 3"),
+        ({"wrong_masks": 9}, ValueError, "wrong_masks must be at most 8, got 9"),
         ({"views": 0}, ValueError, "views must be at least 1"),
         ({"one_color": 1}, TypeError, "one_color must be True or False"),
         ({"laplacian": -1.0}, ValueError, "laplacian must be at least 0"),
