@@ -90,6 +90,23 @@ def test_arguments_may_have_names():
         assert_same_bits(result, expected)
 
 
+def test_the_same_memory_may_have_other_sizes():
+    values, result = torch.ones(3, 4), torch.zeros(3, 4)
+    for num_rows in (3, 2, 3, 1):
+        scale_kernel(ti.f32)(values, 1.0, 1, result[:num_rows])
+    assert result[:, 0].tolist() == [4, 3, 2]
+
+
+def test_the_same_memory_may_have_another_gradient():
+    values, result = torch.ones(3, 4).requires_grad_(), torch.zeros(3, 4).requires_grad_()
+    result.grad = torch.ones(3, 4)
+    grads = [torch.zeros(3, 4) for _ in range(3)]
+    for grad in grads:
+        values.grad = grad
+        scale_kernel(ti.f32).grad(values, 2.0, 1, result)
+    assert all((grad == 2).all() for grad in grads)
+
+
 def test_launches_are_counted():
     values = torch.rand(3, 4)
     before = num_launches()
