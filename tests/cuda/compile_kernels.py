@@ -104,6 +104,8 @@ def rasterizer_calls(dtype) -> Calls:
         ("supersampling", 2),
     ):
         yield f"3 channels, {option} {value}", partial(draw, **{option: value})
+    faces = array(dtype, 1, NUM_FACES, 3, 3)
+    yield "coverage of a face", lambda _: sr.face_coverage(faces, 0, SETTINGS)
     yield "silhouette", draw_silhouette
     yield "silhouette, to vertices", partial(draw_silhouette, grad=False)
     yield "silhouette, supersampling 2", partial(draw_silhouette, supersampling=2)
