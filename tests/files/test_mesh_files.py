@@ -34,7 +34,8 @@ def test_float64_is_written_with_all_digits(tmp_path, numpy_rng):
     for name in ("a.obj", "a.ply"):
         write_mesh(mesh, tmp_path / name)
         loaded = trimesh.load(tmp_path / name, process=False, maintain_order=True)
-        np.testing.assert_array_equal(loaded.vertices, mesh.vertices)
+        # Some versions of trimesh leave out vertices of no face.
+        np.testing.assert_array_equal(loaded.vertices[loaded.faces], mesh.vertices[mesh.faces])
 
 
 @pytest.mark.parametrize("suffix", [".obj", ".ply"])
