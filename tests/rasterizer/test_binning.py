@@ -141,3 +141,21 @@ def test_sort(length, rng):
     parts = [part.sort().values for part in entries.split([3, length, length + 3])]
     tile_kernels().sort(starts, entries)
     assert entries.tolist() == torch.cat(parts).tolist()
+
+
+def dirty(shape, dtype=None, *, grad=None, clear=True):
+    """Allocate memory that others have written to, where it need not be cleared."""
+    array = Allocator(CPU, ti.f32)(shape, dtype, grad=grad, clear=clear)
+    return array if clear else array.fill_(7)
+
+
+@pytest.mark.parametrize("few", [True, False])
+def test_no_faces_are_in_no_list(few, monkeypatch):
+    if not few:
+        monkeypatch.setattr(_lists, "FEW_ENTRIES", -1)
+        monkeypatch.setattr(_lists, "FEW_CHUNKS", -1)
+    boxes = torch.empty((1, 0, 5), dtype=torch.int32)
+    starts, _ = list_chunks(boxes, 8, 8, dirty)
+    assert starts.tolist() == [0]
+    starts, _ = list_tile_faces(boxes, 1, 8, 8, 8, dirty)
+    assert starts.tolist() == [0, 0]

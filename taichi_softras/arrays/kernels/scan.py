@@ -48,9 +48,9 @@ def scan(counts: ti.template(), chunk_sums: ti.template(), starts: ti.template()
 def scan_serially(counts: ti.template(), starts: ti.template()):
     """Do as `exclusive_scan`, by one thread, between other loops of a kernel."""
     total = 0
+    starts[0] = 0  # even if there are no counts
     ti.loop_config(serialize=True)
     for i in range(counts.shape[0]):
-        starts[i] = total
         total += counts[i]
         starts[i + 1] = total
 
