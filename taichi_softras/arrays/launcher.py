@@ -272,6 +272,16 @@ class Kernel(_Launcher):
         self.__name__, self.__doc__ = function.__name__, function.__doc__
 
 
+def func(function: Callable[..., Any]) -> Any:
+    """Make a function for kernels, as ``ti.func`` does.
+
+    ``ti.func`` reads the source of what called its caller, to see if that is a class. At the top of
+    a module that is Python's import system, whose source is looked for in vain through all modules,
+    at each function. This call stands in between, so that what is read is the module.
+    """
+    return ti.func(function)
+
+
 def kernel(function: Callable[..., Any] | None = None, **shared: Sharer) -> Any:
     """Make a kernel of a function, as ``ti.kernel`` does.
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import imageio.v2 as imageio
 import numpy as np
 
 from taichi_softras.files.paths import whole_file
@@ -40,6 +39,8 @@ def write_picture(path: Path, image: np.ndarray) -> None:
     Raises:
         OSError: If the file can't be written.
     """
+    import imageio.v2 as imageio
+
     with whole_file(path) as temporary:
         imageio.imwrite(temporary, to_bytes(image))
 
@@ -51,6 +52,8 @@ def write_animation(path: Path, frames: Sequence[np.ndarray], frames_per_second:
         OSError: If the file can't be written.
         ValueError: If an MP4's height or width is odd, which its encoding can't hold.
     """
+    import imageio.v2 as imageio
+
     height, width = frames[0].shape[:2]
     is_video = path.suffix.lower() == ".mp4"
     if is_video and (height % 2 or width % 2):

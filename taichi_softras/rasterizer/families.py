@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Func = Callable[..., Any]
-"""A Taichi function, made with ``@ti.func``."""
+"""A Taichi function, made with ``@func``."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.ndimage
+import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from taichi_softras.arrays.options import check_integer

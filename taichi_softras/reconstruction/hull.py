@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import scipy.ndimage
+import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from taichi_softras.arrays import taichi_bridge

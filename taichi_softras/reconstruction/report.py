@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
 
@@ -173,6 +172,8 @@ def _comparisons(mesh: Mesh, captures: Captures, agreements: Sequence[Agreement]
 
 
 def _image(image: NDArray[Any], text: str, *, caption: bool = False) -> str:
+    import imageio.v3 as iio
+
     content = iio.imwrite("<bytes>", to_bytes(image), extension=".jpg", quality=88)
     source = base64.b64encode(content).decode()
     below = f"<figcaption>{html.escape(text)}</figcaption>" if caption else ""

@@ -10,38 +10,40 @@ powers of two, exact in every type.
 
 import taichi as ti
 
+from taichi_softras.arrays.launcher import func
 
-@ti.func
+
+@func
 def inverse(x, dtype: ti.template()):
     """One over ``x``, in its own precision: an integer divided would bring that of ``ti.init``."""
     return ti.cast(1, dtype) / x
 
 
-@ti.func
+@func
 def lesser(a, b):
     """The lesser of two numbers: a single instruction, as `ti.min`, which heeds NaN, is not."""
     return ti.select(b < a, b, a)
 
 
-@ti.func
+@func
 def greater(a, b):
     """The greater of two numbers, as a single instruction too."""
     return ti.select(b > a, b, a)
 
 
-@ti.func
+@func
 def clamp_to_one(x):
     """Clip a number to [0, 1]."""
     return lesser(greater(x, 0 * x), 0 * x + 1)
 
 
-@ti.func
+@func
 def item_of(values: ti.template(), b):
     """Take the value of item ``b`` from an array of one value per item, or one for all."""
     return values[ti.min(b, values.shape[0] - 1)]
 
 
-@ti.func
+@func
 def is_finite(x):
     """Tell whether ``x`` is a finite number, also under fast math."""
     return not (ti.math.isnan(x) or ti.math.isinf(x))
@@ -52,7 +54,7 @@ LARGEST_SQUARED_TWICE = {ti.f32: 2.0**30, ti.f64: 2.0**250}
 two coordinates, and square those."""
 
 
-@ti.func
+@func
 def is_workable(vector, dtype: ti.template()):
     """Tell whether three numbers are finite, and not too large for what is made of them."""
     largest = dtype(ti.static(LARGEST_SQUARED_TWICE[dtype]))  # a cast would go by way of float32

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import taichi as ti
 
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 
 
-@ti.func
+@func
 def copy_of(array: ti.template(), b, num_items, row):
     """Find which entry of an array serves a row, such as a vertex, of item ``b``.
 
@@ -18,7 +18,7 @@ def copy_of(array: ti.template(), b, num_items, row):
     return ti.min(b * per_item + ti.min(row, per_item - 1), array.shape[0] - 1)
 
 
-@ti.func
+@func
 def first_copy(i, num_values, num_copies):
     """Find the first of the copies of entry ``i``: copies of all are of about the same number."""
     return ti.cast((ti.i64(i) * num_copies + num_values - 1) // num_values, ti.i32)

@@ -8,16 +8,16 @@ import functools
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import is_finite
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 
 
-@ti.func
+@func
 def square_is_finite(x):
     """Tell whether the square of a number is finite, 1 or 0."""
     return ti.cast(is_finite(x * x), ti.i32)
 
 
-@ti.func
+@func
 def all_finite(values: ti.template(), b):
     """Tell whether all numbers of item ``b`` are finite, 1 or 0; one item may serve all."""
     b_values = ti.min(b, values.shape[0] - 1)
@@ -68,7 +68,7 @@ def finite_items_kernel(dtype, count):
     return {1: find_one, 2: find_two, 3: find_three}[count]
 
 
-@ti.func
+@func
 def is_kept(finite: ti.template(), b):
     """Look an item up in the mask of `finite_items_kernel`, where one item may serve all."""
     return finite[ti.min(b, finite.shape[0] - 1), 0] != 0

@@ -5,7 +5,7 @@ import functools
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse, is_workable
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 
 SMALLEST_LENGTH = 2.0**-40
 """Length under which a sum of directions has none itself: what is left of it is rounding."""
@@ -20,7 +20,7 @@ SMALLEST_SQUARE = {ti.f32: 2.0**-120, ti.f64: 2.0**-1000}
 """Squared length under which there is none: its root and its inverse can be differentiated."""
 
 
-@ti.func
+@func
 def point_of(points: ti.template(), b, v):
     """Load a point of item ``b``, or of the one item that serves all."""
     b_point = ti.min(b, points.shape[0] - 1)
@@ -34,7 +34,7 @@ def point_of(points: ti.template(), b, v):
         )
 
 
-@ti.func
+@func
 def add_to_point(points: ti.template(), b, v, value):
     """Add to a point of item ``b``."""
     for c in ti.static(range(3)):
@@ -44,14 +44,14 @@ def add_to_point(points: ti.template(), b, v, value):
             points[b, v // 3, v % 3, c] += value[c]
 
 
-@ti.func
+@func
 def row_of(values: ti.template(), b):
     """Load three numbers of item ``b``, or of the one item that serves all."""
     b_value = ti.min(b, values.shape[0] - 1)
     return ti.Vector([values[b_value, 0], values[b_value, 1], values[b_value, 2]])
 
 
-@ti.func
+@func
 def corner_index(faces: ti.template(), b, f, k):
     """Look up a corner's vertex in faces (F, 3), or in faces per item (B or 1, F, 3)."""
     if ti.static(len(faces.shape) == 2):
@@ -76,13 +76,13 @@ def finite_kernel(dtype):
     return find_finite
 
 
-@ti.func
+@func
 def is_marked(finite: ti.template(), b, v):
     """Look a point up in the mask of `finite_kernel`, where one item may serve all."""
     return finite[ti.min(b, finite.shape[0] - 1), v] != 0
 
 
-@ti.func
+@func
 def magnifier_of(vector, dtype: ti.template()):
     """By how much a vector is magnified before it is squared."""
     return ti.select(
@@ -90,7 +90,7 @@ def magnifier_of(vector, dtype: ti.template()):
     )
 
 
-@ti.func
+@func
 def unit(vector, smallest, dtype: ti.template()):
     """Scale a vector to length 1; one with no number above ``smallest``, which may be 0, to 0."""
     largest = ti.abs(vector).max()
@@ -99,7 +99,7 @@ def unit(vector, smallest, dtype: ti.template()):
     return ti.select(largest > smallest, 1, 0) * scaled / ti.sqrt(length_sq)
 
 
-@ti.func
+@func
 def unit_adjoint(vector, grad, smallest, dtype: ti.template()):
     """Take the gradient of what `unit` gives to one of the vector."""
     result = 0 * grad

@@ -2,7 +2,7 @@
 
 import taichi as ti
 
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 
 NUM_CHUNKS = 1024
 """Chunks that are summed independently: enough to fill a GPU, few enough to scan serially."""
@@ -11,7 +11,7 @@ FEW_CHUNKS = 64
 """As many for a few thousand counts, for which a CPU need not wake its threads."""
 
 
-@ti.func
+@func
 def scan(counts: ti.template(), chunk_sums: ti.template(), starts: ti.template()):
     """Do as `exclusive_scan`, between other loops of a kernel.
 
@@ -44,7 +44,7 @@ def scan(counts: ti.template(), chunk_sums: ti.template(), starts: ti.template()
     return result
 
 
-@ti.func
+@func
 def scan_serially(counts: ti.template(), starts: ti.template()):
     """Do as `exclusive_scan`, by one thread, between other loops of a kernel."""
     total = 0

@@ -2,8 +2,10 @@
 
 import taichi as ti
 
+from taichi_softras.arrays.launcher import func
 
-@ti.func
+
+@func
 def sort_stretch(values: ti.template(), start, end):
     """Sort ``values[start:end]``: Shell's sort, which is quick where they are nearly in order."""
     length = end - start

@@ -12,7 +12,7 @@ import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import is_finite
 from taichi_softras.arrays.kernels.scan import scan
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 
 WHOLE = 0
 """Piece: the face as it is."""
@@ -33,7 +33,7 @@ SECOND_PART = 8
 """
 
 
-@ti.func
+@func
 def is_touched(points: ti.template(), b, f, near):
     """Tell whether a face is finite and has a corner nearer than the near plane."""
     finite = True
@@ -45,7 +45,7 @@ def is_touched(points: ti.template(), b, f, near):
     return finite and nearest < near
 
 
-@ti.func
+@func
 def first_piece(points: ti.template(), b, f, near, plane):
     """Find what takes a face's own place."""
     piece = WHOLE
@@ -65,13 +65,13 @@ def first_piece(points: ti.template(), b, f, near, plane):
     return piece
 
 
-@ti.func
+@func
 def is_one_behind(piece):
     """Tell whether a piece has a second part."""
     return piece >= ONE_BEHIND and piece < SECOND_PART
 
 
-@ti.func
+@func
 def cut_ends(piece, k):
     """Find the edge of the input face on which corner ``k`` of a piece is.
 
@@ -159,7 +159,7 @@ def plan_kernels(dtype) -> SimpleNamespace:
     return SimpleNamespace(count_touched=count_touched, lay_out=lay_out, plan=plan)
 
 
-@ti.func
+@func
 def outside(depth, near, far):
     """Count a depth nearer than ``near``; and in the upper 32 bits one farther than ``far``.
 

@@ -12,7 +12,7 @@ from taichi_softras.arrays.kernels.points import (
     is_marked,
     point_of,
 )
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 from taichi_softras.cameras.kernels.projection import SMALLEST_DEPTH
 
 SMALLEST_SLOPE_SQ = 2.0**-80
@@ -145,7 +145,7 @@ def distort_kernel(dtype, count=5):
     return distort
 
 
-@ti.func
+@func
 def bent(coefficients: ti.template(), b, point, count: ti.template(), dtype: ti.template()):
     """Bend a point by OpenCV's radial, tangential and thin-prism terms.
 
@@ -171,7 +171,7 @@ def bent(coefficients: ti.template(), b, point, count: ti.template(), dtype: ti.
     return ti.Vector([x_seen, y_seen])
 
 
-@ti.func
+@func
 def tilted(coefficients: ti.template(), b, point, dtype: ti.template()):
     """Show a point on a sensor that is turned by angles about x and y, in radians."""
     sin_x = ti.sin(coefficients[b, 12])
@@ -187,7 +187,7 @@ def tilted(coefficients: ti.template(), b, point, dtype: ti.template()):
     return ti.Vector([x_seen, y_seen])
 
 
-@ti.func
+@func
 def over(a, b, dtype: ti.template()):
     """Divide; where the divisor is next to 0, by a small number, so that the result is finite."""
     smallest = ti.cast(SMALLEST_DEPTH, dtype)

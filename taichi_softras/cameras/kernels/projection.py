@@ -16,7 +16,7 @@ import taichi as ti
 
 from taichi_softras.arrays.kernels.broadcast import copy_of
 from taichi_softras.arrays.kernels.points import add_to_point, is_marked, point_of
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 
 SMALLEST_DEPTH = 2.0**-40
 """Depth under which a corner counts as in the plane of the camera."""
@@ -25,7 +25,7 @@ SMALLEST_W = 2.0**-40
 """Homogeneous coordinate under which a vertex counts as in the plane of the camera."""
 
 
-@ti.func
+@func
 def row_dot(matrix: ti.template(), b, row, point):
     """Multiply a row of a 4 x 4 matrix with a homogeneous point."""
     b_matrix = ti.min(b, matrix.shape[0] - 1)
@@ -37,20 +37,20 @@ def row_dot(matrix: ti.template(), b, row, point):
     )
 
 
-@ti.func
+@func
 def homogeneous(vector, w: ti.template(), dtype: ti.template()):
     """Append what a 4 x 4 matrix multiplies with its translation: 1 to points, 0 to directions."""
     return ti.Vector([vector[0], vector[1], vector[2], ti.cast(w, dtype)])
 
 
-@ti.func
+@func
 def view_of(vector, view: ti.template(), b_view, w: ti.template(), dtype: ti.template()):
     """Take a point, or a direction if w is 0, from the world to the view frame."""
     point = homogeneous(vector, w, dtype)
     return ti.Vector([row_dot(view, b_view, c, point) for c in range(3)])
 
 
-@ti.func
+@func
 def view_adjoint(grad, view: ti.template(), b_view):
     """Take the gradient of what `view_of` gives to one of the point or direction."""
     b = ti.min(b_view, view.shape[0] - 1)
@@ -62,7 +62,7 @@ def view_adjoint(grad, view: ti.template(), b_view):
     )
 
 
-@ti.func
+@func
 def ndc_of(point, projection: ti.template(), b_lens, dtype: ti.template()):
     """Project a point in the view frame: x and y are divided by w, the third stays the depth.
 
@@ -80,7 +80,7 @@ def ndc_of(point, projection: ti.template(), b_lens, dtype: ti.template()):
     return ti.Vector([x, y, ti.select(is_shown, seen[2], 0)])
 
 
-@ti.func
+@func
 def ndc_adjoint(point, grad, projection: ti.template(), b_lens, dtype: ti.template()):
     """Take the gradient of what `ndc_of` gives to one of the point."""
     seen = homogeneous(point, 1, dtype)

@@ -12,7 +12,7 @@ import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import is_workable
 from taichi_softras.arrays.kernels.points import point_of
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 from taichi_softras.cameras.kernels.clipping import outside
 from taichi_softras.cameras.kernels.projection import (
     ndc_adjoint,
@@ -38,7 +38,7 @@ def vertex_stage_kernels(dtype, *, serial: bool) -> SimpleNamespace:
     faces_type = ti.types.ndarray(dtype=ti.i32)
     vec3 = ti.types.vector(3, dtype)
 
-    @ti.func
+    @func
     def seen_from(view: ti.template(), b, world):
         """Take a vertex to the view frame, as `to_view_kernel` does: else it stays as it is."""
         seen = world
@@ -46,7 +46,7 @@ def vertex_stage_kernels(dtype, *, serial: bool) -> SimpleNamespace:
             seen = view_of(world, view, b, 1, dtype)
         return seen
 
-    @ti.func
+    @func
     def place(vertices: ti.template(), view: ti.template(), projection: ti.template(), b, v):
         """Take a vertex to the view frame, and to NDC: 0 if it is not finite in either."""
         seen = seen_from(view, b, point_of(vertices, b, v))

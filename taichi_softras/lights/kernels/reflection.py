@@ -7,6 +7,7 @@ import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse
 from taichi_softras.arrays.kernels.points import SMALLEST_LENGTH, SMALLEST_SQUARE, unit
+from taichi_softras.arrays.launcher import func
 
 SMALLEST_ATTENUATION = 2.0**-40
 """The least that light is divided by. One over its square still fits in float32."""
@@ -33,14 +34,14 @@ SH_ALONG_Z = math.sqrt(5 * math.pi) / 16
 2 pi / 3 and pi / 4. The source of `irradiance` calls them c4, 2 c2, 2 c1, c1 and c5."""
 
 
-@ti.func
+@func
 def triple_of(numbers: ti.template(), b, column):
     """Load three numbers of item ``b``, or of the one item that serves all."""
     b_numbers = ti.min(b, numbers.shape[0] - 1)
     return ti.Vector([numbers[b_numbers, column + c] for c in range(3)])
 
 
-@ti.func
+@func
 def irradiance(
     numbers: ti.template(), b, column, normal, two_sided: ti.template(), dtype: ti.template()
 ):
@@ -79,7 +80,7 @@ def irradiance(
     )
 
 
-@ti.func
+@func
 def attenuated(factors, distance_sq, dtype: ti.template()):
     """How much of a point light arrives: ``1 / (constant + linear d + quadratic d²)``.
 
@@ -97,7 +98,7 @@ def attenuated(factors, distance_sq, dtype: ti.template()):
     return inverse(ti.max(weakening, ti.cast(SMALLEST_ATTENUATION, dtype)), dtype)
 
 
-@ti.func
+@func
 def highlight(cosine, half_cosine, shininess, dtype: ti.template()):
     """The specular term of Blinn and Phong: ``half_cosine ** shininess`` on the lit side, else 0.
 
@@ -127,7 +128,7 @@ def shading_func(kinds, dtype):
     """
     light_point = lighting_func(kinds, dtype)
 
-    @ti.func
+    @func
     def shade_point(numbers: ti.template(), b, albedo, normal, position):
         """Light a point of colour ``albedo``; the others are what `lighting_func` takes."""
         diffuse, highlights = light_point(numbers, b, normal, position)
@@ -153,7 +154,7 @@ def lighting_func(kinds, dtype):
     specular = kinds.specular
     two_sided = kinds.two_sided
 
-    @ti.func
+    @func
     def cosine_of(u, v):
         """Cosine between two directions, as light counts it: not below 0."""
         if ti.static(two_sided):
@@ -161,7 +162,7 @@ def lighting_func(kinds, dtype):
         else:
             return ti.max(u.dot(v), 0)
 
-    @ti.func
+    @func
     def light_point(numbers: ti.template(), b, normal, position):
         """Light a point by ambient, diffuse (Lambert) and specular (Blinn-Phong) reflection.
 

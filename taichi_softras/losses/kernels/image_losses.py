@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 
 
-@ti.func
+@func
 def pixel_of(images: ti.template(), m, row, col):
     """Read a pixel of image ``m`` of (B, H, W) or (B, N, H, W), where one item may serve all."""
     if ti.static(len(images.shape) == 3):
@@ -23,7 +23,7 @@ def pixel_of(images: ti.template(), m, row, col):
         return images[b, m % images.shape[1], row, col]
 
 
-@ti.func
+@func
 def add_to_pixel(images: ti.template(), m, row, col, value):
     """Add to a pixel of image ``m``, which one thread alone does."""
     if ti.static(len(images.shape) == 3):
@@ -34,7 +34,7 @@ def add_to_pixel(images: ti.template(), m, row, col, value):
         images[b, v, row, col] = images[b, v, row, col] + value
 
 
-@ti.func
+@func
 def num_images(images: ti.template()):
     """Count the images of (B, H, W) or (B, N, H, W)."""
     count = images.shape[0]

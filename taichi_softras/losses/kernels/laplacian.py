@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import taichi as ti
 
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 
 
 @functools.cache
@@ -15,7 +15,7 @@ def laplacian_kernels(dtype) -> SimpleNamespace:
     array3 = ti.types.ndarray(dtype=dtype, ndim=3)
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
 
-    @ti.func
+    @func
     def weight_of(values: ti.template(), b, i):
         """Look up a number of item ``b``, or of the one item that serves all."""
         return values[ti.min(b, values.shape[0] - 1), i]

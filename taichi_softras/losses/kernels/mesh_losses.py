@@ -9,7 +9,7 @@ import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse
 from taichi_softras.arrays.kernels.points import SMALLEST_SQUARE, point_of, unit
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 from taichi_softras.meshes.kernels.normals import face_normal
 
 SMALLEST_TANGENT = 2.0**-10
@@ -24,13 +24,13 @@ SHORT, LENGTHENED = 2.0**-20, 2.0**30
 two change no digit of a cotangent."""
 
 
-@ti.func
+@func
 def corner_point(corners: ti.template(), b, r, k: ti.template()):
     """Load the place of one corner of a row, such as an edge."""
     return ti.Vector([corners[b, r, k, 0], corners[b, r, k, 1], corners[b, r, k, 2]])
 
 
-@ti.func
+@func
 def distance_of(difference, dtype: ti.template()):
     """Length of a vector; where it is 0, so is its gradient."""
     length_sq = difference.norm_sqr()

@@ -15,10 +15,10 @@ import taichi as ti
 from taichi_softras.arrays.kernels.points import corner_index, is_marked
 from taichi_softras.arrays.kernels.scan import scan
 from taichi_softras.arrays.kernels.sort import sort_stretch
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 
 
-@ti.func
+@func
 def list_of(starts: ti.template(), num_vertices, b, v):
     """Find the list of a vertex of item ``b``, or of the one item whose rows serve all."""
     num_lists = (starts.shape[0] - 1) // num_vertices
@@ -52,7 +52,7 @@ def list_corners(
         sort_stretch(corners, starts[i], starts[i + 1])
 
 
-@ti.func
+@func
 def gather_row(
     values: ti.template(),
     indices: ti.template(),
@@ -115,7 +115,7 @@ def gather_kernels(dtype) -> SimpleNamespace:
     return SimpleNamespace(gather=gather, gather_backward=gather_backward)
 
 
-@ti.func
+@func
 def face_vertices(faces: ti.template(), finite: ti.template(), b, f):
     """Look up a face's vertices, and whether it counts: whether all are in range and finite."""
     i = corner_index(faces, b, f, 0)

@@ -7,14 +7,14 @@ import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import is_workable
 from taichi_softras.arrays.kernels.points import is_marked, point_of, unit, unit_adjoint
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 from taichi_softras.meshes.kernels.incidence import face_vertices, list_of
 
 SMALLEST_SINE = 2.0**-40
 """Area over that of a square as long as the edges, under which there is none: it is rounding."""
 
 
-@ti.func
+@func
 def face_normal(p, q, r, dtype: ti.template()):
     """Normal of a face, twice its area long: outward if it is counter-clockwise from outside.
 
@@ -136,7 +136,7 @@ def face_normal_kernel(dtype):
     return face_normals
 
 
-@ti.func
+@func
 def corner_of_face(corners: ti.template(), b, f, k):
     """Load three numbers of a face's corner, of item ``b`` or of the one item that serves all."""
     b_corner = ti.min(b, corners.shape[0] - 1)

@@ -4,7 +4,7 @@ import functools
 
 import taichi as ti
 
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 
 ROUNDING = 2.0**-48
 """How far rounding may put a triangle from a voxel that it touches, relative to its distance."""
@@ -13,7 +13,7 @@ SMALLEST_SINE = 2.0**-20
 """Sine of the angle under which a face is too thin for its normal to be relied on."""
 
 
-@ti.func
+@func
 def is_apart(axis, a, b, c, slack):
     """Tell whether a triangle and the voxel round the origin are apart along an axis.
 
@@ -27,7 +27,7 @@ def is_apart(axis, a, b, c, slack):
     return ti.min(p, q, r) > reach or ti.max(p, q, r) < -reach
 
 
-@ti.func
+@func
 def touches_voxel(center, corner_a, corner_b, corner_c):
     """Tell whether a triangle and a voxel of side 1 have a point in common.
 
@@ -53,19 +53,19 @@ def touches_voxel(center, corner_a, corner_b, corner_c):
     return not apart
 
 
-@ti.func
+@func
 def first_voxel(low, resolution):
     """Index of the first voxel that touches what begins at ``low``, within the grid."""
     return ti.cast(ti.min(ti.max(ti.ceil(low) - 1, 0), resolution), ti.i32)
 
 
-@ti.func
+@func
 def end_voxel(high, resolution):
     """One more than the index of the last voxel that touches what ends at ``high``."""
     return ti.cast(ti.min(ti.max(ti.floor(high) + 1, 0), resolution), ti.i32)
 
 
-@ti.func
+@func
 def load_corners(vertices: ti.template(), faces: ti.template(), f, turn):
     """Load a face's corners, with their coordinates turned round by so many places."""
     x = turn % 3

@@ -10,11 +10,12 @@ from typing import Any
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse, lesser
+from taichi_softras.arrays.launcher import func
 from taichi_softras.rasterizer.kernels.plane_geometry import divisible_area
 from taichi_softras.rasterizer.kernels.variant import Variant
 
 
-@ti.func
+@func
 def through_clip(
     by_clipped: ti.template(), clipped: ti.template(), scale: ti.template(), w: ti.template()
 ):
@@ -33,7 +34,7 @@ def through_clip(
     return ti.Vector([by_w[1] - by_w[0], by_w[2] - by_w[0]])
 
 
-@ti.func
+@func
 def through_nearest(
     by_place: ti.template(),
     place: ti.template(),
@@ -76,7 +77,7 @@ def through_nearest(
     return ti.select(inside, by_w, ti.Vector([zero, zero])), by_corners
 
 
-@ti.func
+@func
 def through_smallest(slope, w: ti.template()):
     """Derivatives by the second and third barycentric coordinate of ``slope w_k |w_k| / 2``.
 
@@ -91,7 +92,7 @@ def through_smallest(slope, w: ti.template()):
     return ti.Vector([by_w[1] - by_w[0], by_w[2] - by_w[0]])
 
 
-@ti.func
+@func
 def through_bilinear(by_taps, t, height, width):
     """Derivatives by the texture coordinates u and v, from those by `bilinear_weights`."""
     by_x = (by_taps[1] - by_taps[0]) * (1 - t[1]) + (by_taps[3] - by_taps[2]) * t[1]
@@ -99,7 +100,7 @@ def through_bilinear(by_taps, t, height, width):
     return ti.Vector([by_x * width, -by_y * height])
 
 
-@ti.func
+@func
 def through_barycentric(
     by_w: ti.template(),
     by_w_start: ti.template(),
@@ -136,7 +137,7 @@ def interpolation_adjoint(variant: Variant) -> Any:
     """Build the function that differentiates depths and weights, for one variant."""
     dtype = variant.dtype
 
-    @ti.func
+    @func
     def through_interpolation(
         by_weights: ti.template(),
         by_depth: ti.template(),

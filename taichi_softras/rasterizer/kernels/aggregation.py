@@ -8,97 +8,98 @@ Source:
 
 import taichi as ti
 
+from taichi_softras.arrays.launcher import func
 from taichi_softras.rasterizer.families import Alpha, register
 
 SMALLEST_TRANSPARENCY = 2.0**-100
 """Transparency under which a face hides what is behind it for good: its logarithm is cut here."""
 
 
-@ti.func
+@func
 def prod_add(state, cover, uncovered):
     """The state is the pixel's transparency: what is seen through all faces."""
     return state * uncovered
 
 
-@ti.func
+@func
 def prod_finish(state, num_faces):
     """What is not seen through them."""
     return 1 - state
 
 
-@ti.func
+@func
 def prod_term(cover, uncovered, dtype: ti.template()):
     """``-log(1 - D)``: transparencies multiply."""
     return -ti.log(ti.max(uncovered, ti.cast(SMALLEST_TRANSPARENCY, dtype)))
 
 
-@ti.func
+@func
 def prod_slope(alpha, num_faces):
     """Derivative of ``1 - exp(-sum)``."""
     return 1 - alpha
 
 
-@ti.func
+@func
 def prod_rate(cover, cover_rate, uncover_rate):
     """Derivative of ``-log(1 - D)``."""
     return uncover_rate
 
 
-@ti.func
+@func
 def sum_add(state, cover, uncovered):
     """The state is the sum of coverages."""
     return state + cover
 
 
-@ti.func
+@func
 def sum_finish(state, num_faces):
     """Their mean over all faces, those far from the pixel too."""
     return state / ti.max(num_faces, 1)
 
 
-@ti.func
+@func
 def sum_term(cover, uncovered, dtype: ti.template()):
     """Coverage itself."""
     return cover
 
 
-@ti.func
+@func
 def sum_slope(alpha, num_faces):
     """Derivative of the mean by the sum."""
     return (0 * num_faces + 1) / ti.max(num_faces, 1)
 
 
-@ti.func
+@func
 def sum_rate(cover, cover_rate, uncover_rate):
     """Derivative of ``D``."""
     return cover * cover_rate
 
 
-@ti.func
+@func
 def hard_add(state, cover, uncovered):
     """The state is 1 once a face covers more than half of the pixel."""
     return ti.select(cover > uncovered, 0 * state + 1, state)
 
 
-@ti.func
+@func
 def hard_finish(state, num_faces):
     """The state."""
     return state
 
 
-@ti.func
+@func
 def no_term(cover, uncovered, dtype: ti.template()):
     """All or nothing has no derivative."""
     return 0 * cover
 
 
-@ti.func
+@func
 def no_slope(alpha, num_faces):
     """All or nothing has no derivative."""
     return 0 * alpha
 
 
-@ti.func
+@func
 def no_rate(cover, cover_rate, uncover_rate):
     """All or nothing has no derivative."""
     return 0 * cover

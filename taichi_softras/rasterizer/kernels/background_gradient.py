@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import item_of
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 from taichi_softras.rasterizer.kernels.colors import background_at
 from taichi_softras.rasterizer.kernels.softmax import (
     NO_FACE,
@@ -26,7 +26,7 @@ SOFTNESS_COLUMNS = 2
 """Columns of a row's sums: eps and the logarithm of gamma. The background's channels follow."""
 
 
-@ti.func
+@func
 def first_of(cell, cells, size):
     """First of ``size`` pixels that are in one of ``cells`` parts of them; see `background_at`."""
     return (cell * size + cells - 1) // cells
@@ -42,7 +42,7 @@ def background_kernels(variant: Variant) -> SimpleNamespace:
     array3 = ti.types.ndarray(dtype=dtype, ndim=3, needs_grad=False)
     array4 = ti.types.ndarray(dtype=dtype, ndim=4, needs_grad=False)
 
-    @ti.func
+    @func
     def share_at(
         nearest_depth: ti.template(),
         weight_sum: ti.template(),

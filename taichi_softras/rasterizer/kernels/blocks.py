@@ -15,6 +15,7 @@ import math
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import greater, lesser
+from taichi_softras.arrays.launcher import func
 
 CPU_BLOCK = (2, 4)
 GPU_BLOCK = (1, 1)
@@ -32,7 +33,7 @@ LARGEST_EXPONENT = {ti.f32: 80.0, ti.f64: 700.0}
 PER_LOG2 = 1 / math.log(2)
 
 
-@ti.func
+@func
 def num_tiles(num_items, height, width, tile_size):
     """Count the tiles of images."""
     tile_rows = (height + tile_size - 1) // tile_size
@@ -40,14 +41,14 @@ def num_tiles(num_items, height, width, tile_size):
     return num_items * tile_rows * tile_cols
 
 
-@ti.func
+@func
 def num_blocks(num_items, height, width, tile_size, block: ti.template()):
     """Count the blocks of all tiles of images, those of their tiles' parts outside them too."""
     tile_blocks = (tile_size // block[0]) * (tile_size // block[1])
     return num_tiles(num_items, height, width, tile_size) * tile_blocks
 
 
-@ti.func
+@func
 def block_at(i, height, width, tile_size, block: ti.template()):
     """Locate one of `num_blocks`, tile by tile.
 
@@ -64,7 +65,7 @@ def block_at(i, height, width, tile_size, block: ti.template()):
     return tile, tile // (tile_rows * tile_cols), top, left
 
 
-@ti.func
+@func
 def tile_at(tile, height, width, tile_size):
     """Locate one of the tiles of all items: the item, and the row and column of its first pixel."""
     tile_rows = (height + tile_size - 1) // tile_size
@@ -74,7 +75,7 @@ def tile_at(tile, height, width, tile_size):
     return item, (row - item * tile_rows) * tile_size, (tile - row * tile_cols) * tile_size
 
 
-@ti.func
+@func
 def power_of_two(n, dtype: ti.template()):
     """Two to the power of a whole number, by way of the bits of a floating-point number."""
     if ti.static(dtype == ti.f32):
@@ -83,7 +84,7 @@ def power_of_two(n, dtype: ti.template()):
         return ti.bit_cast(ti.cast(n + 1023, ti.i64) << 52, ti.f64)
 
 
-@ti.func
+@func
 def exp(x, dtype: ti.template()):
     """Exponential of ``x``, to about a rounding of ``x``. Taichi can't differentiate it."""
     largest = dtype(ti.static(LARGEST_EXPONENT[dtype]))

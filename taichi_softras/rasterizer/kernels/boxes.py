@@ -5,7 +5,7 @@ import functools
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import is_finite, item_of
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 from taichi_softras.cameras.kernels.projection import SMALLEST_DEPTH
 from taichi_softras.rasterizer.kernels.face_record import (
     SHOWN,
@@ -22,19 +22,19 @@ from taichi_softras.rasterizer.kernels.plane_geometry import (
 from taichi_softras.rasterizer.kernels.variant import Variant
 
 
-@ti.func
+@func
 def pixel_position(x, size, dtype: ti.template()):
     """Where ``x`` in NDC is among ``size`` pixels: a whole number at the centre of each."""
     return ((x + 1) * size - 1) / ti.cast(2, dtype)
 
 
-@ti.func
+@func
 def first_pixel(x, size, dtype: ti.template()):
     """Index of the first pixel of ``size`` whose centre is at ``x`` or beyond; NDC, increasing."""
     return ti.cast(ti.math.clamp(ti.ceil(pixel_position(x, size, dtype)), 0, size), ti.i32)
 
 
-@ti.func
+@func
 def last_pixel(x, size, dtype: ti.template()):
     """Index of the last pixel of ``size`` whose centre is at ``x`` or before; NDC, increasing."""
     return ti.cast(ti.math.clamp(ti.floor(pixel_position(x, size, dtype)), -1, size - 1), ti.i32)
@@ -47,7 +47,7 @@ BOX_TYPE = ti.types.vector(5, ti.i32)
 """A face's box of pixels: first row, first column, rows, columns; and its item."""
 
 
-@ti.func
+@func
 def corners_are_finite(values: ti.template(), b, f, first, columns, largest):
     """Tell whether numbers at a face's corners, which items may share, are finite and not huge."""
     b_ = ti.min(b, values.shape[0] - 1)

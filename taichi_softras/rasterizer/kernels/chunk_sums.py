@@ -18,7 +18,7 @@ from typing import Any
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import greater, inverse, item_of
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
 from taichi_softras.rasterizer.kernels.chunks import (
     first_row_of,
@@ -66,7 +66,7 @@ def chunk_sum_kernel(variant: Variant) -> Any:
     integers2 = ti.types.ndarray(dtype=ti.i32, ndim=2)
     integers3 = ti.types.ndarray(dtype=ti.i32, ndim=3)
 
-    @ti.func
+    @func
     def load_numbers(colors: ti.template(), varyings: ti.template(), first_source, b, f):
         """Load what a face's corners have that may want gradients."""
         numbers = ti.Matrix([[dtype(0.0)] * max(columns, 1)] * 3)
@@ -76,7 +76,7 @@ def chunk_sum_kernel(variant: Variant) -> Any:
             numbers = load_corner_numbers(varyings, b, f, 0, columns, dtype)
         return numbers
 
-    @ti.func
+    @func
     def nearest_corner(face: ti.template()):
         """Least depth of a face, and a bit less, as those of its fragments are rounded."""
         depth = dtype(0.0)
@@ -86,7 +86,7 @@ def chunk_sum_kernel(variant: Variant) -> Any:
             depth = inverse(face.depth_terms.max(), dtype)
         return depth * (1 - dtype(ti.static(RELATIVE_ROUNDING[dtype])))
 
-    @ti.func
+    @func
     def look_ahead(
         planes: ti.template(),
         winners: ti.template(),
@@ -119,7 +119,7 @@ def chunk_sum_kernel(variant: Variant) -> Any:
             seen = behind < ti.static(HIDDEN_LOGIT[dtype])
         return varies != 0, seen
 
-    @ti.func
+    @func
     def add_pixels(
         sums: ti.template(),
         taps: ti.template(),
@@ -153,7 +153,7 @@ def chunk_sum_kernel(variant: Variant) -> Any:
             if wants_alpha and not wants_colors:
                 fragments.add_block(sums, taps, numbers, planes, winners, face, chunk, block, False)
 
-    @ti.func
+    @func
     def sum_box(
         numbers: ti.template(),
         sources: ti.template(),
@@ -173,7 +173,7 @@ def chunk_sum_kernel(variant: Variant) -> Any:
             )
         return fragments.total_of(sums)
 
-    @ti.func
+    @func
     def sum_spans(
         numbers: ti.template(),
         sources: ti.template(),

@@ -10,14 +10,14 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.arrays.kernels.scan import scan, scan_serially
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
 
 CHUNK_PIXELS = 1024
 """Pixels that one thread looks at before it takes the next chunk; or one row, if that is longer."""
 
 
-@ti.func
+@func
 def rows_per_chunk(boxes: ti.template(), b, f):
     """How many rows of a face's box make a chunk."""
     return ti.max(CHUNK_PIXELS // ti.max(boxes[b, f][3], 1), 1)
@@ -28,27 +28,27 @@ def most_chunks(height: int, width: int) -> int:
     return -(-height // max(CHUNK_PIXELS // max(width, 1), 1))
 
 
-@ti.func
+@func
 def num_chunks(boxes: ti.template(), b, f):
     """How many chunks, of whole rows, the pixels of a face's box make."""
     rows = rows_per_chunk(boxes, b, f)
     return (boxes[b, f][2] + rows - 1) // rows
 
 
-@ti.func
+@func
 def first_row_of(boxes: ti.template(), b, f, chunk):
     """First row of a face's chunk."""
     return boxes[b, f][0] + chunk * rows_per_chunk(boxes, b, f)
 
 
-@ti.func
+@func
 def last_row_of(boxes: ti.template(), b, f, first_row):
     """Row after the last of the chunk that starts at ``first_row``."""
     rows = rows_per_chunk(boxes, b, f)
     return ti.min(first_row + rows, boxes[b, f][0] + boxes[b, f][2])
 
 
-@ti.func
+@func
 def pixel_of(chunk: ti.template(), i):
     """Locate one of a chunk's pixels, counted row by row: its row and column."""
     # In float32, as there is no division of vectors of integers; exact for the pixels of a chunk.
@@ -58,7 +58,7 @@ def pixel_of(chunk: ti.template(), i):
     return chunk.first_row + whole_rows, chunk.first_col + i - whole_rows * chunk.num_cols
 
 
-@ti.func
+@func
 def pixel_in(block: ti.template(), lane):
     """Number of a block's pixel in its chunk, of any pixels, a vector, or of adjacent ones."""
     if ti.static(block.is_tensor()):
@@ -67,7 +67,7 @@ def pixel_in(block: ti.template(), lane):
         return block + lane  # the number of the first
 
 
-@ti.func
+@func
 def count_each(boxes: ti.template(), counts: ti.template(), serial: ti.template()):
     """Count each face's chunks."""
     if ti.static(serial):
@@ -76,7 +76,7 @@ def count_each(boxes: ti.template(), counts: ti.template(), serial: ti.template(
         counts[b * boxes.shape[1] + f] = num_chunks(boxes, b, f)
 
 
-@ti.func
+@func
 def list_each(starts: ti.template(), chunk_faces: ti.template(), serial: ti.template()):
     """Write which face each chunk is of."""
     if ti.static(serial):

@@ -5,12 +5,13 @@ from typing import Any
 
 import taichi as ti
 
+from taichi_softras.arrays.launcher import func
 from taichi_softras.lights.kernels.reflection import shading_func
 from taichi_softras.rasterizer.kernels.textures import tapped, taps_at, varying_at
 from taichi_softras.rasterizer.kernels.variant import Variant
 
 
-@ti.func
+@func
 def background_at(background: ti.template(), b, row, col, height, width, channel):
     """Colour of the background at a pixel, whatever the size of its image; items may share it."""
     y = 0
@@ -21,7 +22,7 @@ def background_at(background: ti.template(), b, row, col, height, width, channel
     return background[ti.min(b, background.shape[0] - 1), y, x, channel]
 
 
-@ti.func
+@func
 def alpha_at(image: ti.template(), b, row, col):
     """Alpha of a pixel: the last channel of an image, all there is of a silhouette."""
     if ti.static(len(image.shape) == 4):
@@ -40,7 +41,7 @@ def color_func(variant: Variant) -> Any:
     first_normal = 2 if variant.texture == "uv" else 0
     first_normal = 3 if variant.texture == "surface" else first_normal
 
-    @ti.func
+    @func
     def colors_at(
         colors: ti.template(),
         first_source,

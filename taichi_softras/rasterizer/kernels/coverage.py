@@ -13,19 +13,20 @@ import math
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse, lesser
+from taichi_softras.arrays.launcher import func
 from taichi_softras.rasterizer.families import Coverage, register
 from taichi_softras.rasterizer.kernels.blocks import exp
 from taichi_softras.rasterizer.kernels.plane_geometry import corner_of, nearest_edge
 
 
-@ti.func
+@func
 def logistic_at(odds_against, dtype: ti.template()):
     """Sigmoid of minus the logarithm of odds, and one minus it without its rounding close to 1."""
     cover = inverse(1 + odds_against, dtype)
     return cover, cover * odds_against
 
 
-@ti.func
+@func
 def logistic(x, dtype: ti.template()):
     """Sigmoid of ``x``, and one minus it.
 
@@ -34,19 +35,19 @@ def logistic(x, dtype: ti.template()):
     return logistic_at(ti.exp(-x), dtype)
 
 
-@ti.func
+@func
 def logistic_plainly(x, dtype: ti.template()):
     """`logistic` of plain arithmetic."""
     return logistic_at(exp(-x, dtype), dtype)
 
 
-@ti.func
+@func
 def logistic_rates(cover, uncovered):
     """Derivatives of ``log D`` and of ``-log(1 - D)`` by ``x``."""
     return uncovered, cover
 
 
-@ti.func
+@func
 def edge_distance(point, w, corners, inverse_lengths, inside):
     """Squared distance to the border, negative outside.
 
@@ -57,20 +58,20 @@ def edge_distance(point, w, corners, inverse_lengths, inside):
     return ti.select(inside, border.distance_sq, -border.distance_sq)
 
 
-@ti.func
+@func
 def edge_reach(corners, s):
     """How far from a face its squared distance stays under ``s``."""
     return ti.sqrt(s)
 
 
-@ti.func
+@func
 def weight_distance(point, w, corners, inverse_lengths, inside):
     """Square of the smallest barycentric coordinate, negative outside."""
     smallest = lesser(w[0], lesser(w[1], w[2]))
     return smallest * ti.abs(smallest)
 
 
-@ti.func
+@func
 def weight_reach(corners, s):
     """How far from a face its barycentric coordinates stay above ``-sqrt(s)``.
 
@@ -87,26 +88,26 @@ def weight_reach(corners, s):
     return from_center * ti.sqrt(s)
 
 
-@ti.func
+@func
 def side(point, w, corners, inverse_lengths, inside):
     """1 inside, -1 outside."""
     return ti.select(inside, 0 * w[0] + 1, 0 * w[0] - 1)
 
 
-@ti.func
+@func
 def step(x, dtype: ti.template()):
     """All or nothing."""
     cover = ti.select(x > 0, ti.cast(1, dtype), ti.cast(0, dtype))
     return cover, 1 - cover
 
 
-@ti.func
+@func
 def step_rates(cover, uncovered):
     """All or nothing has no derivative."""
     return 0 * cover, 0 * cover
 
 
-@ti.func
+@func
 def no_reach(corners, s):
     """Nothing outside the face is covered."""
     return 0 * s

@@ -14,7 +14,7 @@ from typing import Any
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import greater, inverse, item_of
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 from taichi_softras.rasterizer.kernels.blocks import block_at, exp, num_blocks, num_tiles, tile_at
 from taichi_softras.rasterizer.kernels.colors import background_at, color_func
 from taichi_softras.rasterizer.kernels.face_record import (
@@ -65,7 +65,7 @@ def drawing_kernel(variant: Variant, *, whole_pixels: bool = False) -> Any:
     integers3 = ti.types.ndarray(dtype=ti.i32, ndim=3)
     output = output_funcs(variant, whole_pixels=whole_pixels)
 
-    @ti.func
+    @func
     def start_block(background: ti.template(), depth, b, top, left, height, width, first_channel):
         """Start the pixels of a block with the background, which stands at ``depth``.
 
@@ -90,7 +90,7 @@ def drawing_kernel(variant: Variant, *, whole_pixels: bool = False) -> Any:
             winner=ti.Vector([NO_FACE] * lanes),
         )
 
-    @ti.func
+    @func
     def cover_block(
         pixels: ti.template(),
         seen: ti.template(),
@@ -139,7 +139,7 @@ def drawing_kernel(variant: Variant, *, whole_pixels: bool = False) -> Any:
                 visible |= ti.cast(shown, ti.i32)
         return visible
 
-    @ti.func
+    @func
     def mix(
         pixels: ti.template(),
         lane: ti.template(),
@@ -171,7 +171,7 @@ def drawing_kernel(variant: Variant, *, whole_pixels: bool = False) -> Any:
                     pixels.color[ti.i32(c), lane] * shrink + weight * values[c]
                 )
 
-    @ti.func
+    @func
     def draw_block(
         images: ti.template(),
         records: ti.template(),

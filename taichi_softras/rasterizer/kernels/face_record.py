@@ -5,6 +5,7 @@ from typing import Any
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse
+from taichi_softras.arrays.launcher import func
 from taichi_softras.rasterizer.kernels.plane_geometry import (
     inverse_lengths_sq,
     is_solid,
@@ -31,7 +32,7 @@ def record_type(dtype: Any) -> Any:
     return ti.types.vector(RECORD_SIZE, dtype)
 
 
-@ti.func
+@func
 def depth_term(depth, orthographic: ti.template(), dtype: ti.template()):
     """What is interpolated to get depths: one over the depth, or itself where rays are parallel."""
     if ti.static(orthographic):
@@ -40,7 +41,7 @@ def depth_term(depth, orthographic: ti.template(), dtype: ti.template()):
         return inverse(depth, dtype)
 
 
-@ti.func
+@func
 def describe_face(
     corners: ti.template(),
     depths: ti.template(),
@@ -77,14 +78,14 @@ def describe_face(
     )
 
 
-@ti.func
+@func
 def mark_seen(records: ti.template(), b, f, face: ti.template(), dtype: ti.template()):
     """Write down that a face is seen. All threads that do so write the same."""
     if (face.flags & SEEN) == 0:
         records[b, f][FLAGS_COLUMN] = ti.cast(face.flags | SEEN, dtype)
 
 
-@ti.func
+@func
 def store_face(records: ti.template(), b, f, face: ti.template(), dtype: ti.template()):
     """Write what `describe_face` made."""
     record = ti.Vector([ti.cast(0, dtype)] * RECORD_SIZE)
@@ -99,7 +100,7 @@ def store_face(records: ti.template(), b, f, face: ti.template(), dtype: ti.temp
     records[b, f] = record
 
 
-@ti.func
+@func
 def load_face(records: ti.template(), b, f):
     """Read what `describe_face` made."""
     record = records[b, f]

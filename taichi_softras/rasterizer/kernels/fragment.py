@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse
+from taichi_softras.arrays.launcher import func
 from taichi_softras.rasterizer.kernels.face_record import SOLID, WITHIN
 from taichi_softras.rasterizer.kernels.plane_geometry import (
     barycentric,
@@ -28,7 +29,7 @@ def fragment_funcs(variant: Variant) -> SimpleNamespace:
     dtype = variant.dtype
     coverage = variant.coverage
 
-    @ti.func
+    @func
     def depth_at(place: ti.template(), depth_terms: ti.template()):
         """Depth of a face at barycentric coordinates of the image."""
         if ti.static(variant.orthographic):
@@ -36,7 +37,7 @@ def fragment_funcs(variant: Variant) -> SimpleNamespace:
         else:
             return inverse(place.dot(depth_terms), dtype)
 
-    @ti.func
+    @func
     def locate(face: ti.template(), point: ti.template()):
         """Find where a point is, relative to a face.
 
@@ -63,7 +64,7 @@ def fragment_funcs(variant: Variant) -> SimpleNamespace:
             s = coverage.signed_distance(point, w, face.corners, face.inverse_lengths, inside)
         return ti.Struct(start=start, w=w, inside=inside, border=border, s=s)
 
-    @ti.func
+    @func
     def look(face: ti.template(), here: ti.template(), near, far):
         """Find what is seen of a face: its nearest point, or where clipped coordinates are.
 
@@ -93,7 +94,7 @@ def fragment_funcs(variant: Variant) -> SimpleNamespace:
         in_range = ((face.flags & WITHIN) != 0) | ((depth >= near) & (depth <= far))
         return ti.Struct(place=place, scale=scale, depth=depth, in_range=in_range)
 
-    @ti.func
+    @func
     def weights_of(place: ti.template(), depth_terms: ti.template(), depth: ti.template()):
         """Weights of a face's corners in what is seen at barycentric coordinates of the image."""
         weights = place

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import greater
+from taichi_softras.arrays.launcher import func
 from taichi_softras.rasterizer.kernels.adjoints import (
     interpolation_adjoint,
     through_barycentric,
@@ -73,12 +74,12 @@ def fragment_sum_funcs(variant: Variant) -> SimpleNamespace:
     fragment = fragment_funcs(variant)
     through_interpolation = interpolation_adjoint(variant)
 
-    @ti.func
+    @func
     def start_sums(slots: ti.template()):
         """Start what is summed over a chunk's pixels: a slot for each lane of a block, or one."""
         return [ti.Vector([dtype(0.0)] * slots) for k in range(size)]
 
-    @ti.func
+    @func
     def through_colors(
         sums: ti.template(),
         taps: ti.template(),
@@ -111,7 +112,7 @@ def fragment_sum_funcs(variant: Variant) -> SimpleNamespace:
             tapped = taps.tapped[lane]
         return by_weights, tapped
 
-    @ti.func
+    @func
     def add_block(
         sums: ti.template(),
         taps: ti.template(),
@@ -195,12 +196,12 @@ def fragment_sum_funcs(variant: Variant) -> SimpleNamespace:
                         sums[BY_W_START + 2 * i + c][slot] += by_w[i] * here.start[c]
                 sums[BY_LOG_AREA][slot] -= by_w[0] * here.w[1] + by_w[1] * here.w[2]
 
-    @ti.func
+    @func
     def total_of(sums: ti.template()):
         """Add sums up over their slots."""
         return ti.Vector([sums[k].sum() for k in range(size)])
 
-    @ti.func
+    @func
     def row_of(total: ti.template(), face: ti.template(), chunk: ti.template(), inverse_gamma):
         """Turn sums over pixels into the face's derivatives: a row of `corner_sums`."""
         scale = isotropic_scale(chunk.height, chunk.width, dtype)

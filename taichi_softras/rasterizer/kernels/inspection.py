@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse, item_of
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
 from taichi_softras.rasterizer.kernels.face_record import SHOWN, load_face, record_type
 from taichi_softras.rasterizer.kernels.fragment import fragment_funcs
@@ -41,7 +41,7 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
     boxes_type = ti.types.ndarray(dtype=BOX_TYPE, ndim=2)
     integers3 = ti.types.ndarray(dtype=ti.i32, ndim=3)
 
-    @ti.func
+    @func
     def look_at(
         records: ti.template(), b, f, point: ti.template(), inverse_sigma, near, far, cutoff
     ):

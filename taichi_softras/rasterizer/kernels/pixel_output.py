@@ -6,6 +6,7 @@ from typing import Any
 
 import taichi as ti
 
+from taichi_softras.arrays.launcher import func
 from taichi_softras.rasterizer.kernels.colors import background_at
 from taichi_softras.rasterizer.kernels.softmax import NO_FACE
 from taichi_softras.rasterizer.kernels.variant import Variant
@@ -28,7 +29,7 @@ def output_funcs(variant: Variant, *, whole_pixels: bool) -> SimpleNamespace:
     opacity = variant.alpha
     is_hard = variant.color == "hard"
 
-    @ti.func
+    @func
     def write_pixel(
         image: ti.template(),
         nearest_depth: ti.template(),
@@ -63,7 +64,7 @@ def output_funcs(variant: Variant, *, whole_pixels: bool) -> SimpleNamespace:
                 nearest_depth[b, row, col] = nearest
                 weight_sum[b, row, col] = total
 
-    @ti.func
+    @func
     def background_colors(background: ti.template(), b, row, col, height, width, first_channel):
         """The background's channels at a pixel, from the given one on."""
         return ti.Vector(
@@ -73,7 +74,7 @@ def output_funcs(variant: Variant, *, whole_pixels: bool) -> SimpleNamespace:
             ]
         )
 
-    @ti.func
+    @func
     def write_background(
         image: ti.template(),
         nearest_depth: ti.template(),

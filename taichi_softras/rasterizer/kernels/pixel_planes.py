@@ -6,7 +6,7 @@ from typing import Any
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 from taichi_softras.rasterizer.kernels.blocks import block_at, num_blocks, num_tiles, tile_at
 from taichi_softras.rasterizer.kernels.colors import alpha_at
 from taichi_softras.rasterizer.kernels.pixel_output import image_type
@@ -54,7 +54,7 @@ def pixel_kernel(variant: Variant, *, whole_pixels: bool = False) -> Any:
     pixels = image_type(variant, whole_pixels=whole_pixels, needs_grad=False)
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
 
-    @ti.func
+    @func
     def load_pixel(image: ti.template(), b, row, col, first_channel):
         """Read a pixel's channels, from the given one on, and its alpha."""
         color = ti.Vector([dtype(0.0)] * max(channels, 1))

@@ -6,6 +6,7 @@ They keep the precision of their arguments: see `arrays.kernels.arithmetic`.
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import clamp_to_one, inverse, lesser
+from taichi_softras.arrays.launcher import func
 
 SMALLEST_LENGTH_SQ = 2.0**-60
 """Squared length under which an edge counts as a point, in NDC units squared."""
@@ -17,7 +18,7 @@ LARGEST_COORDINATE = 2.0**40
 """Distance from the image, in NDC units, beyond which a corner counts as infinitely far."""
 
 
-@ti.func
+@func
 def isotropic_scale(height, width, dtype: ti.template()):
     """Scale NDC so that a pixel is square and half of the shorter side is 1."""
     height_ = ti.cast(height, dtype)
@@ -25,7 +26,7 @@ def isotropic_scale(height, width, dtype: ti.template()):
     return ti.Vector([ti.max(width_ / height_, 1), ti.max(height_ / width_, 1)])
 
 
-@ti.func
+@func
 def pixel_center(row, col, height, width, dtype: ti.template()):
     """Locate the centre of a pixel, in isotropic NDC: x right, y up."""
     # Multiplied by the inverse, which doesn't change from pixel to pixel, rather than divided.
@@ -34,7 +35,7 @@ def pixel_center(row, col, height, width, dtype: ti.template()):
     return ti.Vector([x, y]) * isotropic_scale(height, width, dtype)
 
 
-@ti.func
+@func
 def load_corners(face_vertices: ti.template(), b, f, scale):
     """Load a face: its corners in isotropic NDC, one a row, and their depths."""
     corners = ti.Matrix(
@@ -50,26 +51,26 @@ def load_corners(face_vertices: ti.template(), b, f, scale):
     return corners, depths
 
 
-@ti.func
+@func
 def corner_of(corners, k: ti.template()):
     """Take one row of a face's corners."""
     return ti.Vector([corners[k, 0], corners[k, 1]])
 
 
-@ti.func
+@func
 def cross(u, v):
     """Signed area of the parallelogram of two plane vectors."""
     return u[0] * v[1] - u[1] * v[0]
 
 
-@ti.func
+@func
 def double_area(corners):
     """Twice the signed area of a face: positive if its corners turn counter-clockwise."""
     a = corner_of(corners, 0)
     return cross(corner_of(corners, 1) - a, corner_of(corners, 2) - a)
 
 
-@ti.func
+@func
 def is_turned(corners, cull):
     """Tell whether a face is to be culled: 1 culls back faces, -1 front faces, 0 none.
 
@@ -78,7 +79,7 @@ def is_turned(corners, cull):
     return cull != 0 and double_area(corners) * cull <= 0
 
 
-@ti.func
+@func
 def divisible_area(corners, dtype: ti.template()):
     """`double_area` of a face, or `SMALLEST_AREA` with its sign if it is less."""
     smallest = ti.cast(SMALLEST_AREA, dtype)
@@ -86,7 +87,7 @@ def divisible_area(corners, dtype: ti.template()):
     return ti.select(area > 0, ti.max(area, smallest), ti.min(area, -smallest))
 
 
-@ti.func
+@func
 def weight_slopes(corners, dtype: ti.template()):
     """How fast a face's second and third barycentric coordinates grow: their gradients, as rows."""
     inverse_area = inverse(divisible_area(corners, dtype), dtype)
@@ -95,7 +96,7 @@ def weight_slopes(corners, dtype: ti.template()):
     return ti.Matrix([[ac[1], -ac[0]], [-ab[1], ab[0]]]) * inverse_area
 
 
-@ti.func
+@func
 def barycentric(start, slopes):
     """Barycentric coordinates of a point: three weights that sum to 1.
 
@@ -108,13 +109,13 @@ def barycentric(start, slopes):
     return ti.Vector([1 - w1 - w2, w1, w2])
 
 
-@ti.func
+@func
 def is_positive(w):
     """Tell whether all three barycentric coordinates are above 0."""
     return (w[0] > 0) & (w[1] > 0) & (w[2] > 0)
 
 
-@ti.func
+@func
 def clip_barycentric(w, dtype: ti.template()):
     """Force barycentric coordinates into the face: clip to [0, 1] and renormalise.
 
@@ -128,7 +129,7 @@ def clip_barycentric(w, dtype: ti.template()):
     return clipped * scale, scale
 
 
-@ti.func
+@func
 def inverse_length_sq(edge, dtype: ti.template()):
     """One over the squared length of an edge; 0 of one that counts as a point: its start."""
     length_sq = edge.norm_sqr()
@@ -137,7 +138,7 @@ def inverse_length_sq(edge, dtype: ti.template()):
     return ti.select(is_point, 0 * length_sq, inverse(ti.max(length_sq, smallest), dtype))
 
 
-@ti.func
+@func
 def inverse_lengths_sq(corners, dtype: ti.template()):
     """`inverse_length_sq` of a face's three edges, each from a corner to the next."""
     a = corner_of(corners, 0)
@@ -152,7 +153,7 @@ def inverse_lengths_sq(corners, dtype: ti.template()):
     )
 
 
-@ti.func
+@func
 def nearest_on_edge(offset, edge, inverse_length_sq):
     """How far along an edge its point nearest to another point is: 0 at the start, 1 at the end.
 
@@ -164,13 +165,13 @@ def nearest_on_edge(offset, edge, inverse_length_sq):
     return clamp_to_one(offset.dot(edge) * inverse_length_sq)
 
 
-@ti.func
+@func
 def is_solid(corners, dtype: ti.template()):
     """Tell whether a face has an area: one that has not is all border, and has no inside."""
     return ti.abs(double_area(corners)) > ti.cast(SMALLEST_AREA, dtype)
 
 
-@ti.func
+@func
 def nearest_edge(point: ti.template(), corners: ti.template(), inverse_lengths: ti.template()):
     """Find the point of a face's border nearest to ``point``.
 

@@ -3,6 +3,7 @@
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import greater, inverse, lesser
+from taichi_softras.arrays.launcher import func
 from taichi_softras.rasterizer.kernels.face_record import RELATIVE_ROUNDING, SOLID
 from taichi_softras.rasterizer.kernels.plane_geometry import (
     barycentric,
@@ -21,7 +22,7 @@ SLACK = 2.0**-6
 """Part of a pixel that a column may be off by rounding."""
 
 
-@ti.func
+@func
 def weight_bounds(face: ti.template(), s, scale, border: ti.template(), dtype: ti.template()):
     """Barycentric coordinates that are passed nowhere where a face can be drawn, from above.
 
@@ -54,7 +55,7 @@ def weight_bounds(face: ti.template(), s, scale, border: ti.template(), dtype: t
     return bounds
 
 
-@ti.func
+@func
 def find_spans(
     firsts: ti.template(),
     ends: ti.template(),

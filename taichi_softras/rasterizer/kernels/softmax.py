@@ -9,6 +9,7 @@ smallest depth of the pixel, so that no term overflows, whatever ``gamma``.
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse, lesser
+from taichi_softras.arrays.launcher import func
 
 NO_FACE = -1
 """Winner of a pixel that no face has."""
@@ -17,19 +18,19 @@ HIDDEN_LOGIT = {ti.f32: 50.0, ti.f64: 100.0}
 """Logit by which a face is so far behind that its colour has no weight: exp(-50) is 2e-22."""
 
 
-@ti.func
+@func
 def background_depth(eps, near, far):
     """Depth at which the background stands."""
     return far - eps * (far - near)
 
 
-@ti.func
+@func
 def depth_rate(gamma, near, far, dtype: ti.template()):
     """Softmax logit by which a face falls behind another, per unit of depth."""
     return inverse((far - near) * gamma, dtype)
 
 
-@ti.func
+@func
 def depth_logit(depth, nearest, rate):
     """Logit of a depth in the softmax, relative to that of ``nearest``: at most 0.
 
@@ -39,7 +40,7 @@ def depth_logit(depth, nearest, rate):
     return lesser((nearest - depth) * rate, 0 * rate + 1)
 
 
-@ti.func
+@func
 def depth_weight(depth, nearest, rate):
     """Weight of a depth in the softmax, relative to that of ``nearest``: at most 1."""
     return ti.exp(depth_logit(depth, nearest, rate))

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import greater
+from taichi_softras.arrays.launcher import func
 from taichi_softras.rasterizer.kernels.adjoints import through_bilinear
 from taichi_softras.rasterizer.kernels.blocks import exp
 from taichi_softras.rasterizer.kernels.chunks import pixel_in, pixel_of
@@ -32,7 +33,7 @@ def texel_sum_funcs(variant: Variant) -> SimpleNamespace:
     cover = variant.coverage.cover_plainly or variant.coverage.cover
     fragment = fragment_funcs(variant)
 
-    @ti.func
+    @func
     def start_taps():
         """Start what `weigh_block` and `look_up_block` write of each pixel of a block.
 
@@ -47,7 +48,7 @@ def texel_sum_funcs(variant: Variant) -> SimpleNamespace:
             tapped=ti.Vector([dtype(0.0)] * lanes),
         )
 
-    @ti.func
+    @func
     def weigh_block(
         taps: ti.template(),
         planes: ti.template(),
@@ -82,7 +83,7 @@ def texel_sum_funcs(variant: Variant) -> SimpleNamespace:
             for k in ti.static(range(3)):
                 taps.weights[ti.i32(k), lane] = weights[k]
 
-    @ti.func
+    @func
     def look_up_block(
         taps: ti.template(),
         sums: ti.template(),

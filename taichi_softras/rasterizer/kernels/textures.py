@@ -8,6 +8,8 @@ corners.
 
 import taichi as ti
 
+from taichi_softras.arrays.launcher import func
+
 LARGEST_TEXEL = 2.0**24
 """Texture coordinate, in texels, beyond which maps are not resolved: positions still fit an int."""
 
@@ -15,7 +17,7 @@ ROUNDING = 2.0**-12
 """Part of a texel by which a point may be off."""
 
 
-@ti.func
+@func
 def varying_at(varyings: ti.template(), b, f, column, weights):
     """Interpolate one of the numbers at a face's corners, which items and faces may share."""
     b_ = ti.min(b, varyings.shape[0] - 1)
@@ -27,7 +29,7 @@ def varying_at(varyings: ti.template(), b, f, column, weights):
     )
 
 
-@ti.func
+@func
 def load_corner_numbers(
     values: ti.template(), b, f, first, columns: ti.template(), dtype: ti.template()
 ):
@@ -40,7 +42,7 @@ def load_corner_numbers(
     return numbers
 
 
-@ti.func
+@func
 def source_face(face_sources: ti.template(), b, f):
     """The face whose texture a face has: another one where it was cut out of that."""
     column = ti.min(f, face_sources.shape[1] - 1)
@@ -48,13 +50,13 @@ def source_face(face_sources: ti.template(), b, f):
     return ti.select(face_sources.shape[1] > 1, listed, f)
 
 
-@ti.func
+@func
 def map_of(face_sources: ti.template(), face_maps: ti.template(), b, f):
     """The image map of a face."""
     return face_maps[ti.min(source_face(face_sources, b, f), face_maps.shape[0] - 1)]
 
 
-@ti.func
+@func
 def surface_texel(w, resolution, dtype: ti.template()):
     """Index of the texel at barycentric coordinates ``w`` in a face's grid of texels.
 
@@ -78,7 +80,7 @@ REPEAT, CLAMP, MIRROR = 0, 1, 2
 NUM_WRAPS = 3
 
 
-@ti.func
+@func
 def wraps_of(code):
     """How a map wraps along u and v, of the one number that says both: see `UVTexture.maps`."""
     mixed = ti.max(code - NUM_WRAPS, 0)
@@ -88,7 +90,7 @@ def wraps_of(code):
     )
 
 
-@ti.func
+@func
 def wrap_index(i, size, wrap):
     """Bring an index into an image, as its border is passed."""
     period = ti.select(wrap == MIRROR, 2 * size, size)
@@ -97,14 +99,14 @@ def wrap_index(i, size, wrap):
     return ti.select(wrap == CLAMP, ti.math.clamp(i, 0, size - 1), inside)
 
 
-@ti.func
+@func
 def map_position(t, size, dtype: ti.template()):
     """Where a texture coordinate is among ``size`` texels: a whole number at the centre of each."""
     largest = ti.cast(LARGEST_TEXEL, dtype)
     return ti.math.clamp(t * size - ti.cast(0.5, dtype), -largest, largest)
 
 
-@ti.func
+@func
 def bilinear_taps(u, v, maps: ti.template(), m, dtype: ti.template()):
     """Find the four texels round a point of a map, and where the point is between them.
 
@@ -135,13 +137,13 @@ def bilinear_taps(u, v, maps: ti.template(), m, dtype: ti.template()):
     )
 
 
-@ti.func
+@func
 def bilinear_weights(t):
     """Weights of the four texels round a point at ``t`` between them."""
     return ti.Vector([(1 - t[0]) * (1 - t[1]), t[0] * (1 - t[1]), (1 - t[0]) * t[1], t[0] * t[1]])
 
 
-@ti.func
+@func
 def taps_at(
     texture: ti.template(),
     colors: ti.template(),
@@ -178,7 +180,7 @@ def taps_at(
         return rows, cols, bilinear_weights(t)
 
 
-@ti.func
+@func
 def tapped(colors: ti.template(), b, rows, cols, tap_weights, channel):
     """Add the taps of one channel up, from colours that items may share."""
     b_color = ti.min(b, colors.shape[0] - 1)

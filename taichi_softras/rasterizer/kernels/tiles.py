@@ -11,11 +11,11 @@ import taichi as ti
 
 from taichi_softras.arrays.kernels.scan import scan, scan_serially
 from taichi_softras.arrays.kernels.sort import sort_stretch
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
 
 
-@ti.func
+@func
 def tile_range(boxes: ti.template(), b, f, tile_size):
     """First and last row and column of tiles that a face's box touches; none if first > last."""
     box = boxes[b, f]
@@ -37,7 +37,7 @@ FACE_SHIFT = 16
 """Bits of a tile's entry below the index of the face: the pixels of the tile that it can reach."""
 
 
-@ti.func
+@func
 def pack_entry(boxes: ti.template(), b, f, first_row, first_col, tile_size):
     """Make the entry of a face in the list of the tile whose first pixel is given.
 
@@ -52,7 +52,7 @@ def pack_entry(boxes: ti.template(), b, f, first_row, first_col, tile_size):
     return (ti.cast(f, ti.i64) << FACE_SHIFT) | ti.cast(reach, ti.i64)
 
 
-@ti.func
+@func
 def reaches_block(entry, row, col, rows: ti.template(), cols: ti.template()):
     """Tell whether a face's box holds any of a block of pixels, whose first is given."""
     reach = ti.cast(entry & ((1 << FACE_SHIFT) - 1), ti.i32)
@@ -63,7 +63,7 @@ def reaches_block(entry, row, col, rows: ti.template(), cols: ti.template()):
     return (below | beside) >= 0
 
 
-@ti.func
+@func
 def count_faces(
     boxes: ti.template(),
     tile_size,
@@ -82,7 +82,7 @@ def count_faces(
                 counts[(boxes[b, f][4] * tile_rows + row) * tile_cols + col] += 1
 
 
-@ti.func
+@func
 def fill_lists(
     boxes: ti.template(),
     tile_size,
@@ -105,7 +105,7 @@ def fill_lists(
                 entries[slot] = pack_entry(boxes, b, f, row * tile_size, col * tile_size, tile_size)
 
 
-@ti.func
+@func
 def sort_lists(starts: ti.template(), entries: ti.template(), serial: ti.template()):
     """Sort the faces of each tile."""
     if ti.static(serial):

@@ -4,7 +4,7 @@ import functools
 
 import taichi as ti
 
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 
 UNKNOWN = 1e20
 """Distance of a pixel of which nothing is known: a trace of it is beyond those that count."""
@@ -16,7 +16,7 @@ MOST_WRONG = 8
 """How many masks may be wrong at a voxel, at most."""
 
 
-@ti.func
+@func
 def bilinear(images: ti.template(), n, row, col):
     """Look image ``n`` of (N, H, W) up between pixels' centres, which must be inside."""
     top = ti.min(ti.cast(ti.floor(row), ti.i32), images.shape[1] - 2)

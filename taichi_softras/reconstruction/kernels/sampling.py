@@ -4,7 +4,7 @@ import functools
 
 import taichi as ti
 
-from taichi_softras.arrays.launcher import kernel
+from taichi_softras.arrays.launcher import func, kernel
 
 
 @functools.cache
@@ -102,7 +102,7 @@ def sample_kernel():
     return sample
 
 
-@ti.func
+@func
 def is_in_front(
     depths: ti.template(),
     n,
