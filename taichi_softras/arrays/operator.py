@@ -62,6 +62,11 @@ def count_items(sizes: Iterable[int]) -> int:
     return max(counts) if all(counts) else 0
 
 
+def has_grad(array: Array) -> bool:
+    """Tell whether an array handed to an operator's backward wants a gradient."""
+    return array.grad is not None
+
+
 class Operator(ABC):
     """Something differentiable, made of kernels. Called by `arrays.calls.apply`."""
 

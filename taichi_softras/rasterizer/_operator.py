@@ -6,7 +6,7 @@ from typing import Any
 
 import taichi as ti
 
-from taichi_softras.arrays.operator import Allocate, Array, Operator
+from taichi_softras.arrays.operator import Allocate, Array, Operator, has_grad
 from taichi_softras.arrays.runtime import on_gpu
 from taichi_softras.arrays.scan import LARGEST_INT32
 from taichi_softras.lights.kernels.packing import LightKinds
@@ -394,8 +394,3 @@ class RasterizeOperator(Operator):
             "height": settings.height,
             "width": settings.width,
         }
-
-
-def has_grad(array: Array) -> bool:
-    """Tell whether an array handed to an operator's backward wants a gradient."""
-    return array.grad is not None
