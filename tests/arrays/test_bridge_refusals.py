@@ -66,11 +66,17 @@ def test_other_types_are_refused(dtype, faces):
         sr.rasterize_silhouette(faces.to(dtype), SETTINGS)
 
 
-@pytest.mark.parametrize("bad", [[[0, 1, 2]], np.zeros((1, 3), int), None], ids=repr)
+@pytest.mark.parametrize("bad", [[[0, 1, 2]], np.zeros((1, 3), int)], ids=repr)
 def test_faces_that_are_no_array_are_refused(bad):
     vertices, _ = scenes.octahedron()
     with pytest.raises(TypeError, match=r"faces must be a torch\.Tensor or a ti\.ndarray, got"):
         sr.render_silhouette(vertices, bad, CAMERA, SETTINGS)
+
+
+def test_no_faces_are_refused():
+    vertices, _ = scenes.octahedron()
+    with pytest.raises(TypeError, match="faces must be given"):
+        sr.render_silhouette(vertices, None, CAMERA, SETTINGS)
 
 
 def test_faces_that_are_no_integers_are_refused():
@@ -94,9 +100,12 @@ def test_faces_of_another_shape_are_refused(shape):
         (lambda v, f: sr.gather(v[0], f), "values must have shape"),
         (lambda v, f: sr.vertex_normals(v[..., :2], f), "vertices must have shape"),
         (lambda v, f: sr.project(v[..., :2], CAMERA, 1.0), "vertices must have shape"),
-        (lambda v, f: sr.render(v[0], f, v, CAMERA, SETTINGS), "vertices must have shape"),
+        (lambda v, f: sr.render(v[0, 0], f, v, CAMERA, SETTINGS), "vertices must have shape"),
         (lambda v, f: sr.render(v, f, v[:, :5], CAMERA, SETTINGS), "colors must have shape"),
-        (lambda v, f: sr.render_silhouette(v[0], f, CAMERA, SETTINGS), "vertices must have shape"),
+        (
+            lambda v, f: sr.render_silhouette(v[:, :, None], f, CAMERA, SETTINGS),
+            "vertices must have shape",
+        ),
         (lambda v, f: sr.shade(v, v[:, :5], sr.Light()), "normals must have shape"),
         (lambda v, f: sr.shade(v, v, sr.Light(ambient=v)), "ambient must have shape"),
     ],

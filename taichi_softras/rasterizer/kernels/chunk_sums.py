@@ -190,7 +190,7 @@ def chunk_sum_kernel(variant: Variant) -> Any:
         block = ti.Vector([0] * lanes)
         # Pixels wait until they are as many as a block has.
         waiting = ti.Vector([0] * (2 * lanes))
-        num_waiting = 0
+        num_waiting = ti.i32(0)  # indices of vectors have 32 bits, whatever the default
         firsts = ti.Vector([0] * lanes)
         ends = ti.Vector([0] * lanes)
         is_bounded = bounds[0] > ti.cast(BOUNDLESS, dtype)
@@ -199,10 +199,11 @@ def chunk_sum_kernel(variant: Variant) -> Any:
             first = 0
             end = chunk.num_pixels
             if is_bounded:
-                if span % lanes == 0:
+                slot = ti.cast(span % lanes, ti.i32)
+                if slot == 0:
                     find_spans(firsts, ends, face, bounds, chunk, span, lanes, dtype)
-                first = span * chunk.num_cols + firsts[span % lanes]
-                end = span * chunk.num_cols + ends[span % lanes]
+                first = span * chunk.num_cols + firsts[slot]
+                end = span * chunk.num_cols + ends[slot]
             is_last = ti.cast(span == num_spans - 1, ti.i32)
             steps = ti.max((end - first + lanes - 1) // lanes, is_last)
             for step in range(steps):
@@ -221,7 +222,7 @@ def chunk_sum_kernel(variant: Variant) -> Any:
                         *(face, chunk, block, True),
                     )
                     for lane in range(lanes):
-                        waiting[lane] = waiting[lane + lanes]
+                        waiting[lane] = waiting[ti.cast(lane + lanes, ti.i32)]
                     num_waiting -= lanes
         return fragments.total_of(sums)
 

@@ -129,7 +129,7 @@ def fragment_sum_funcs(variant: Variant) -> SimpleNamespace:
         See `pixel_in` for ``block``; numbers past the chunk's end are no pixels.
         """
         for lane in range(lanes):
-            slot = lane * ti.static(int(sums[0].n > 1))
+            slot = ti.cast(lane * ti.static(int(sums[0].n > 1)), ti.i32)
             row, col = pixel_of(chunk, pixel_in(block, lane))
             pixel = planes[chunk.b, row, col]
             point = pixel_center(row, col, chunk.height, chunk.width, dtype)

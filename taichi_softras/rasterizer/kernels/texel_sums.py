@@ -100,7 +100,7 @@ def texel_sum_funcs(variant: Variant) -> SimpleNamespace:
     ):
         """Look up the texels of each pixel of a block, and add to their gradients."""
         for lane in range(lanes):
-            slot = lane * ti.static(int(sums[0].n > 1))
+            slot = ti.cast(lane * ti.static(int(sums[0].n > 1)), ti.i32)
             by_weights = ti.Vector([dtype(0.0)] * 3)
             tapped = dtype(0.0)
             if taps.shares[lane] != 0:
