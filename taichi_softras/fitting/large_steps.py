@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 import scipy
+import taichi as ti
 from numpy.typing import ArrayLike, NDArray
 
 from taichi_softras.arrays.calls import apply
 from taichi_softras.arrays.checks import check_arrays, face_indices
+from taichi_softras.arrays.kernels.conversion import conversion_kernels
 from taichi_softras.arrays.operator import Allocate, Array, Operator
 from taichi_softras.arrays.options import check_integer, check_number
-from taichi_softras.arrays.taichi_bridge import NUMPY_DTYPE
-from taichi_softras.fitting.kernels.copies import copy_kernels
-from taichi_softras.meshes.edges import find_edges
+from taichi_softras.meshes.edges import adjacency_matrix, find_edges
 
 
 class LargeSteps:
@@ -58,10 +58,8 @@ class LargeSteps:
         if smoothness < 0:
             raise ValueError(f"smoothness must be at least 0, got {smoothness}")
         edges, _ = find_edges(face_indices(faces, num_vertices=num_vertices))
-        rows, cols = edges.ravel(), edges[:, ::-1].ravel()
-        shape = (num_vertices, num_vertices)
-        neighbours = scipy.sparse.coo_array((np.ones(len(rows)), (rows, cols)), shape=shape)
-        degrees = scipy.sparse.diags_array(np.bincount(rows, minlength=num_vertices).astype(float))
+        neighbours = adjacency_matrix(edges, num_vertices)
+        degrees = scipy.sparse.diags_array(neighbours.sum(axis=1))
         identity = scipy.sparse.eye_array(num_vertices)
         self._matrix = (identity + smoothness * (degrees - neighbours)).tocsc()
         self._operator = _Solve(scipy.sparse.linalg.splu(self._matrix))
@@ -116,7 +114,7 @@ class _Solve(Operator):
     ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         (values,) = inputs
         solved = allocate(tuple(values.shape), clear=False)
-        copy_kernels(allocate.dtype).copy(self._solved(values, allocate), solved)
+        conversion_kernels(ti.f64, allocate.dtype).convert(self._solved(values, allocate), solved)
         return (solved,), ()
 
     def backward(
@@ -128,11 +126,12 @@ class _Solve(Operator):
     ) -> None:
         if inputs[0].grad is not None:
             gradient = self._solved(outputs[0].grad, allocate)
-            copy_kernels(allocate.dtype).add(gradient, inputs[0].grad)
+            conversion_kernels(allocate.dtype, ti.f64).add_gradients(gradient, inputs[0].grad)
 
     def _solved(self, array: Array, allocate: Allocate) -> NDArray[Any]:
-        numbers = np.empty(tuple(array.shape), NUMPY_DTYPE[allocate.dtype])
-        copy_kernels(allocate.dtype).copy(array, numbers)
+        """Solve for each item, on the host and in float64."""
+        numbers = np.empty(tuple(array.shape))
+        conversion_kernels(allocate.dtype, ti.f64).convert(array, numbers)
         for item in numbers:
-            item[:] = self.factors.solve(item.astype(np.float64))
+            item[:] = self.factors.solve(item)
         return numbers

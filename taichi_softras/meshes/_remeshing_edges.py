@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
+
+from taichi_softras.meshes.edges import adjacency_matrix
 
 LEAST_NEIGHBOURS, MOST_NEIGHBOURS = 3, 9
 """Of the vertex that a collapse leaves."""
@@ -67,12 +68,6 @@ class Edges:
     def degrees(self, num_vertices: int) -> NDArray[np.int64]:
         """Count the neighbours of each vertex."""
         return np.bincount(self.ends.ravel(), minlength=num_vertices)
-
-    def adjacency(self, num_vertices: int) -> Any:
-        """Make the matrix that is 1 where two vertices are neighbours."""
-        rows, cols = self.ends.ravel(), self.ends[:, ::-1].ravel()
-        shape = (num_vertices, num_vertices)
-        return scipy.sparse.csr_array((np.ones(len(rows)), (rows, cols)), shape=shape)
 
 
 Parts = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
@@ -166,7 +161,7 @@ def _collapsible(points: NDArray[Any], edges: Edges, shortest: NDArray[Any]) -> 
     if not len(chosen):
         return chosen
     # The ends have two neighbours in common, those opposite the edge, or a fold would come.
-    neighbours = edges.adjacency(len(points))
+    neighbours = adjacency_matrix(edges.ends, len(points))
     start, end = edges.ends[chosen].T
     common = np.asarray(neighbours[start].multiply(neighbours[end]).sum(axis=1)).ravel()
     kept: NDArray[np.int64] = chosen[common == 2]

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 
@@ -26,3 +27,10 @@ def find_edges(faces: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     )
     edges = np.column_stack([keys // base, keys % base])
     return edges, face_edges.reshape(-1, 3)
+
+
+def adjacency_matrix(edges: NDArray[Any], num_vertices: int) -> scipy.sparse.csr_array:
+    """Make the matrix (V, V) that is 1 where two vertices share one of the edges (E, 2), else 0."""
+    rows, cols = edges.ravel(), edges[:, ::-1].ravel()
+    shape = (num_vertices, num_vertices)
+    return scipy.sparse.csr_array((np.ones(len(rows)), (rows, cols)), shape=shape)

@@ -17,7 +17,14 @@ import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from taichi_softras.arrays.options import check_integer
-from taichi_softras.meshes._remeshing_edges import Edges, collapse_short, flip_uneven, split_long
+from taichi_softras.meshes._remeshing_edges import (
+    Edges,
+    collapse_short,
+    double_areas,
+    flip_uneven,
+    split_long,
+)
+from taichi_softras.meshes.edges import adjacency_matrix
 from taichi_softras.meshes.mesh import Mesh
 
 LONGEST, SHORTEST = 4 / 3, 4 / 5
@@ -123,13 +130,12 @@ def _smoothed(surface: Surface) -> Surface:
     """
     points, faces, values = surface.points, surface.faces, surface.values
     edges = Edges.of(faces, len(points))
-    neighbours = edges.adjacency(len(points))
+    neighbours = adjacency_matrix(edges.ends, len(points))
     degrees = np.maximum(np.asarray(neighbours.sum(axis=1)).ravel(), 1)[:, None]
     share = np.full((len(points), 1), 0.5)
     share[edges.ends[~edges.is_clean].ravel()] = 0
     moves = share * (neighbours @ points / degrees - points)
-    corners = points[faces]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals = double_areas(points[faces])
     of_vertices = scipy.sparse.csr_array(
         (np.ones(faces.size), (faces.ravel(), np.repeat(np.arange(len(faces)), 3))),
         shape=(len(points), len(faces)),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from taichi_softras.arrays import taichi_bridge
 from taichi_softras.arrays.runtime import ensure_running
 from taichi_softras.captures.captures import Captures
-from taichi_softras.meshes.edges import find_edges
+from taichi_softras.meshes.edges import adjacency_matrix, find_edges
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.meshes.normals import vertex_normals
 from taichi_softras.reconstruction.drawing import draw_depths
@@ -102,10 +102,8 @@ def _spread(
         return colors
     mean = colors[seen].mean(axis=0) if seen.any() else np.full(3, 0.5)
     edges, _ = find_edges(faces)
-    rows, cols = edges.ravel(), edges[:, ::-1].ravel()
-    shape = (len(colors),) * 2
-    neighbours = scipy.sparse.csr_array((np.ones(len(rows)), (rows, cols)), shape=shape)
-    degrees = np.bincount(rows, minlength=len(colors)) + LEAST_PULL
+    neighbours = adjacency_matrix(edges, len(colors))
+    degrees = neighbours.sum(axis=1) + LEAST_PULL
     unseen = np.flatnonzero(~seen)
     matrix = (scipy.sparse.diags_array(degrees) - neighbours).tocsr()[unseen]
     known = -matrix[:, np.flatnonzero(seen)] @ colors[seen] + LEAST_PULL * mean

@@ -22,8 +22,6 @@ CUDA_TESTS = Path(__file__).parents[1] / "cuda"
 
 
 GIVEN_NUMPY = {
-    "fitting.kernels.copies.add",
-    "fitting.kernels.copies.copy",
     "meshes.kernels.voxels.mark_surface",
     "reconstruction.kernels.hull.carve",
     "reconstruction.kernels.sampling.sample",

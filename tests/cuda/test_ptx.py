@@ -12,8 +12,6 @@ import report
 FORWARD_ONLY = {
     "fitting.kernels.adam.adam",
     "fitting.kernels.adam.uniform_adam",
-    "fitting.kernels.copies.add",
-    "fitting.kernels.copies.copy",
     "rasterizer.kernels.background_gradient.add_to_background",
     "rasterizer.kernels.background_gradient.add_to_eps",
     "rasterizer.kernels.background_gradient.add_to_gamma",
