@@ -103,8 +103,12 @@ def _of_mesh(
         )
     else:
         vertices, faces, colors = mesh.to_taichi(dtype=mesh.dtype)
-    texture = UVTexture.from_maps(mesh.texture_maps(), vertices) if mesh.materials else colors
-    return Drawn(vertices, faces, texture, camera, settings)
+    return Drawn(vertices, faces, texture_of(mesh, vertices, colors), camera, settings)
+
+
+def texture_of(mesh: Mesh, vertices: Array, colors: Array) -> Texture:
+    """Copy the materials of a mesh beside its vertices; without any, its colours will do."""
+    return UVTexture.from_maps(mesh.texture_maps(), vertices) if mesh.materials else colors
 
 
 def _texture_of_item(texture: SurfaceTexture | UVTexture) -> SurfaceTexture | UVTexture:

@@ -16,6 +16,7 @@ from taichi_softras.arrays.bridge import is_array, to_numpy
 from taichi_softras.arrays.options import check_integer
 from taichi_softras.files.pictures import (
     STILLS,
+    WHITE,
     check_picture_path,
     composite,
     to_bytes,
@@ -27,9 +28,6 @@ from taichi_softras.previews import draw_previews
 from taichi_softras.rasterizer.settings import RasterizerSettings
 
 T = TypeVar("T")
-
-WHITE = (1.0, 1.0, 1.0)
-"""What pictures with alpha are laid over."""
 
 GAP = 4
 """Between images, in pixels."""

@@ -18,9 +18,10 @@ from taichi_softras.cameras.camera import Camera
 from taichi_softras.cameras.depths import depth_range
 from taichi_softras.cameras.poses import Pose
 from taichi_softras.cameras.selection import count_cameras, select_cameras
+from taichi_softras.drawn import texture_of
 from taichi_softras.lights.kinds import SHADINGS, Light, Lighting
 from taichi_softras.meshes.mesh import Mesh
-from taichi_softras.meshes.textures import Texture, UVTexture
+from taichi_softras.meshes.textures import Texture
 from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.renderer import render, render_silhouette
 
@@ -142,7 +143,7 @@ def draw_previews(
         (24, 32, 4)
     """
     vertices, faces, colors = mesh.to_taichi()
-    texture = UVTexture.from_maps(mesh.texture_maps(), vertices) if mesh.materials else colors
+    texture = texture_of(mesh, vertices, colors)
     if mesh.num_vertices:
         near, far = depth_range(vertices, camera)
         settings = replace(settings, near=near, far=far)

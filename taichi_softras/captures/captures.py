@@ -13,6 +13,7 @@ from taichi_softras.arrays.options import check_integer, check_positive
 from taichi_softras.cameras.camera import PosedCamera
 from taichi_softras.cameras.intrinsics import Intrinsics
 from taichi_softras.cameras.poses import Extrinsics
+from taichi_softras.captures._shot import from_corner, to_corner
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,10 +150,8 @@ class Captures:
             masks = _rounded(cover.mean(axis=(2, 4), dtype=np.float32))
             smaller = np.stack([_mean_inside(p, c) for p, c in zip(pictures, cover)])
         lens = np.diag([1 / factor, 1 / factor, 1.0])
-        shift = np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])
-        camera = _camera(
-            self.rotations, self.translations, lens @ (self.matrices + shift) - shift, known.shape
-        )
+        matrices = from_corner(lens @ to_corner(self.matrices))
+        camera = _camera(self.rotations, self.translations, matrices, known.shape)
         return Captures(self.names, _rounded(smaller), masks, known, camera)
 
     def _camera(self, rotations: Any, translations: Any, matrices: Any) -> PosedCamera:

@@ -60,8 +60,8 @@ def mask_object(
         raise ValueError(f"threshold must be above 0 and under 1, got {threshold}")
     side = min(picture.shape[:2])
     differs = _difference(picture, background) > level
-    mask = _largest(_fill(_close(differs, max(1, round(CLOSING * side)))))
-    gaps = _largest(_close(mask, max(1, round(GAP * side)))) & ~mask
+    mask = largest_part(_fill(_close(differs, max(1, round(CLOSING * side)))))
+    gaps = largest_part(_close(mask, max(1, round(GAP * side)))) & ~mask
     return mask, ~gaps
 
 
@@ -108,8 +108,8 @@ def _without_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(~is_open[labels])
 
 
-def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Keep the part that has most pixels."""
+def largest_part(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Keep, of a mask of pixels or voxels, the connected part that has most of them."""
     labels, count = scipy.ndimage.label(mask)
     if count < 2:
         return mask

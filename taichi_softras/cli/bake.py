@@ -13,6 +13,7 @@ from taichi_softras.cli.reconstruct import (
     FolderArgument,
     OutputArgument,
     PhotoOptions,
+    say_written,
     settings_of,
     write_meshes,
 )
@@ -55,5 +56,4 @@ class Bake:
         write_meshes(baked, self.output)
         facts = {"settings": settings_of(self)}
         write_report(self.output, baked, fitted=captures, held_out=None, facts=facts)
-        for name in ("mesh.glb", "mesh.obj", "report.html", "report.json", "turntable.gif"):
-            print(f"wrote {self.output / name}")
+        say_written(self.output)

@@ -9,8 +9,8 @@ import tyro
 from rich.progress import track
 
 from taichi_softras.cli.fit import SphereFitArguments, SphereFitOptions, fit_and_write
-from taichi_softras.cli.options import PROGRESS_CONSOLE, WHITE, CameraOptions, SoftnessOptions
-from taichi_softras.files.pictures import composite, write_animation, write_picture
+from taichi_softras.cli.options import PROGRESS_CONSOLE, CameraOptions, SoftnessOptions
+from taichi_softras.files.pictures import WHITE, composite, write_animation, write_picture
 from taichi_softras.fitting.framing import frame_mesh
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.meshes.primitives import teapot

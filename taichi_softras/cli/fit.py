@@ -13,7 +13,6 @@ from taichi_softras.arrays.options import check_integer, keep_checked
 from taichi_softras.cameras.depths import depth_range
 from taichi_softras.cli.options import (
     PROGRESS_CONSOLE,
-    WHITE,
     CameraArguments,
     CameraOptions,
     MeshArgument,
@@ -22,7 +21,7 @@ from taichi_softras.cli.options import (
 )
 from taichi_softras.files.mesh_files import write_mesh
 from taichi_softras.files.paths import whole_file
-from taichi_softras.files.pictures import composite, write_picture
+from taichi_softras.files.pictures import WHITE, composite, write_picture
 from taichi_softras.fitting.framing import mesh_radius, surround_mesh
 from taichi_softras.fitting.silhouettes import SilhouetteFitOptions, fit_silhouettes
 from taichi_softras.meshes.mesh import Mesh

@@ -22,8 +22,6 @@ from taichi_softras.rasterizer.settings import RasterizerSettings
 PROGRESS_CONSOLE = Console(stderr=True)
 """Where progress bars go, so that standard output holds results alone."""
 
-WHITE = (1.0, 1.0, 1.0)
-
 SHAPES: dict[str, Callable[[], Mesh]] = {
     "teapot": primitives.teapot,
     "sphere": primitives.icosphere,

@@ -30,6 +30,9 @@ from taichi_softras.reconstruction.report import write_report
 FolderArgument = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FOLDER")]
 OutputArgument = Annotated[Path, tyro.conf.arg(aliases=["-o"])]
 
+MESHES = ("mesh.glb", "mesh.obj")
+"""Files that a mesh is written to."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoOptions:
@@ -192,7 +195,7 @@ def start_of(init: str, captures: Captures, options: ReconstructionOptions) -> M
 
 def write_meshes(mesh: Mesh, folder: Path) -> None:
     """Write a mesh as GLB and as OBJ."""
-    for name in ("mesh.glb", "mesh.obj"):
+    for name in MESHES:
         write_mesh(mesh, folder / name)
 
 
@@ -217,7 +220,12 @@ def _say(folder: Path, numbers: dict[str, Any]) -> None:
                 f"PSNR {mean['psnr']:.1f} dB in the mask, {mean['psnr_white']:.1f} dB over white, "
                 f"SSIM {mean['ssim']:.3f}"
             )
-    for name in ("mesh.glb", "mesh.obj", "report.html", "report.json", "turntable.gif"):
+    say_written(folder)
+
+
+def say_written(folder: Path) -> None:
+    """Name the files of a mesh and of its report."""
+    for name in (*MESHES, "report.html", "report.json", "turntable.gif"):
         print(f"wrote {folder / name}")
 
 

@@ -11,6 +11,9 @@ from taichi_softras.files.paths import whole_file
 STILLS = (".png", ".jpg", ".jpeg")
 ANIMATIONS = (".gif", ".mp4")
 
+WHITE = (1.0, 1.0, 1.0)
+"""What pictures with alpha are laid over."""
+
 
 def composite(image: np.ndarray, background: Sequence[float]) -> np.ndarray:
     """Lay images with alpha over a colour.

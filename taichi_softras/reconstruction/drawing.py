@@ -11,8 +11,8 @@ from taichi_softras.arrays.taichi_bridge import from_numpy
 from taichi_softras.cameras.depths import depth_range
 from taichi_softras.cameras.selection import select_cameras
 from taichi_softras.captures.captures import Captures
+from taichi_softras.drawn import texture_of
 from taichi_softras.meshes.mesh import Mesh
-from taichi_softras.meshes.textures import UVTexture
 from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.renderer import render
 
@@ -54,7 +54,7 @@ def draw_captures(mesh: Mesh, captures: Captures) -> Iterator[NDArray[np.float32
     """
     settings = hard_settings(mesh, captures, supersampling=SAMPLES)
     vertices, faces, colors = mesh.to_taichi()
-    texture = UVTexture.from_maps(mesh.texture_maps(), vertices) if mesh.materials else colors
+    texture = texture_of(mesh, vertices, colors)
     for i in range(len(captures)):
         camera = select_cameras(captures.camera, i)
         image = render(vertices, faces, texture, camera, settings)

@@ -15,6 +15,7 @@ from taichi_softras.arrays.runtime import ensure_running
 from taichi_softras.cameras._numbers import to_numpy
 from taichi_softras.cameras.camera import Camera
 from taichi_softras.cameras.converters import camera_to_opencv
+from taichi_softras.captures.masks import largest_part
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.reconstruction.kernels.hull import MOST_WRONG, UNKNOWN, carve_kernel
 
@@ -150,9 +151,7 @@ class _Carver:
                     "masks and cameras must have some space in common, got none: masks may be "
                     "empty, or cameras miss the object"
                 )
-            labels, _ = scipy.ndimage.label(grid)
-            grid = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
-            places = np.argwhere(grid)
+            places = np.argwhere(largest_part(grid))
             first, last = places.min(axis=0), places.max(axis=0)
             touches = (first == 0) | (last == np.array(size) - 1)
             low, high = (
@@ -262,16 +261,17 @@ def _surface(
             "the hull's surface needs scikit-image: pip install 'taichi_softras[photos]'"
         ) from None
     volume = scipy.ndimage.gaussian_filter(np.clip(grid, -2, 2), SMOOTHING)
-    labels, count = scipy.ndimage.label(volume > 0)
-    if not count:
+    solid = volume > 0
+    if not solid.any():
         raise ValueError(
             "masks and cameras must have some space in common, got none: masks may be empty, or "
             "cameras miss the object"
         )
-    if largest and count > 1:
-        part = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
+    part = largest_part(solid) if largest else solid
+    others = solid & ~part
+    if others.any():
         around = scipy.ndimage.binary_dilation(part, iterations=2)
-        volume = np.where(around & ((labels == 0) | part), volume, np.minimum(volume, -0.5))
+        volume = np.where(around & ~others, volume, np.minimum(volume, -0.5))
     padded = np.pad(volume, 1, constant_values=-2.0)
     vertices, faces, _, _ = marching_cubes(  # type: ignore[no-untyped-call]
         padded, 0.0, gradient_direction="ascent"

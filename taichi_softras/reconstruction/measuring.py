@@ -10,6 +10,7 @@ import scipy
 from numpy.typing import NDArray
 
 from taichi_softras.captures.captures import Captures
+from taichi_softras.files.pictures import WHITE, composite
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.reconstruction.drawing import draw_captures
 
@@ -79,8 +80,7 @@ def _compare(
     colors = drawing[..., :3].astype(np.float64) * drawn[..., None]
     p, q = colors[inside], photo[inside]
     gain = (p * q).sum() / max((p * p).sum(), 1e-12)
-    alpha = drawing[..., 3:].astype(np.float64)
-    ours = np.clip(drawing[..., :3] * alpha + 1 - alpha, 0, 1)
+    ours = np.clip(composite(drawing.astype(np.float64), WHITE), 0, 1)
     theirs = photo * cover[..., None] + 1 - cover[..., None]
     return Agreement(
         name=name,

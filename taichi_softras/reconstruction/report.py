@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from taichi_softras.captures.captures import Captures
 from taichi_softras.files.paths import whole_file
-from taichi_softras.files.pictures import to_bytes, write_animation
+from taichi_softras.files.pictures import WHITE, composite, to_bytes, write_animation
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.reconstruction.drawing import draw_captures
 from taichi_softras.reconstruction.measuring import Agreement, measure_agreement
@@ -161,8 +161,7 @@ def _comparisons(mesh: Mesh, captures: Captures, agreements: Sequence[Agreement]
     for i, drawing in enumerate(draw_captures(mesh, captures)):
         cover = captures.masks[i][..., None] / 255
         photo = captures.pictures[i] / 255 * cover + 1 - cover
-        alpha = drawing[..., 3:]
-        ours = drawing[..., :3] * alpha + 1 - alpha
+        ours = composite(drawing, WHITE)
         away = np.clip(3 * np.abs(ours - photo), 0, 1) * captures.known[i][..., None]
         row = np.concatenate([photo, ours, 1 - away], axis=1)[::step, ::step]
         a = agreements[i]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from taichi_softras.cameras.camera import LookAtCamera
 from taichi_softras.captures.captures import Captures
+from taichi_softras.files.pictures import WHITE, composite
 from taichi_softras.fitting.framing import framing_distance, mesh_center
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.previews import Headlight, PreviewStyle, draw_previews
@@ -68,4 +69,4 @@ def draw_around(mesh: Mesh, captures: Captures, views: int, size: int) -> Iterat
     for pair in zip(
         draw_previews(mesh, camera, settings, unlit), draw_previews(grey, camera, settings)
     ):
-        yield np.concatenate([x[..., :3] * x[..., 3:] + 1 - x[..., 3:] for x in pair], axis=1)
+        yield np.concatenate([composite(x, WHITE) for x in pair], axis=1)
