@@ -29,7 +29,7 @@ def find_edges(faces: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     return edges, face_edges.reshape(-1, 3)
 
 
-def adjacency_matrix(edges: NDArray[Any], num_vertices: int) -> scipy.sparse.csr_array:
+def adjacency_matrix(edges: NDArray[Any], num_vertices: int) -> "scipy.sparse.csr_array":
     """Make the matrix (V, V) that is 1 where two vertices share one of the edges (E, 2), else 0."""
     rows, cols = edges.ravel(), edges[:, ::-1].ravel()
     shape = (num_vertices, num_vertices)
