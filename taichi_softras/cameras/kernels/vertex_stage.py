@@ -55,6 +55,36 @@ def vertex_stage_kernels(dtype, *, serial: bool) -> SimpleNamespace:
             ndc = ndc_of(seen, projection, b, dtype)
         return seen, ndc
 
+    @func
+    def place_all(
+        vertices: ti.template(),
+        view: ti.template(),
+        projection: ti.template(),
+        faces: ti.template(),
+        depths: ti.template(),
+        ndc: ti.template(),
+        corners: ti.template(),
+    ):
+        """Place vertices and faces; count vertices outside depths, near and far, if there are any.
+
+        Returns:
+            The count, of 64 bits: see `outside`.
+        """
+        count = ti.cast(0, ti.i64)
+        if ti.static(serial):
+            ti.loop_config(serialize=True)
+        for b, v in ti.ndrange(ndc.shape[0], ndc.shape[1]):
+            seen, placed = place(vertices, view, projection, b, v)
+            if ti.static(len(depths) > 0):
+                count += outside(seen[2], depths[0], depths[1])
+            for c in ti.static(range(3)):
+                ndc[b, v, c] = placed[c]
+        if ti.static(serial):
+            ti.loop_config(serialize=True)
+        for b, f in ti.ndrange(corners.shape[0], corners.shape[1]):
+            gather_row(ndc, faces, b, f, corners, dtype)
+        return count
+
     @kernel
     def place_and_count(
         vertices: array3,  # (B or 1, V, 3) world, in
@@ -67,19 +97,7 @@ def vertex_stage_kernels(dtype, *, serial: bool) -> SimpleNamespace:
         corners: array4,  # (B, F, 3, 3) likewise, of faces, out
     ) -> ti.i64:
         """Place vertices and faces, and count vertices outside near to far: see `outside`."""
-        result = ti.cast(0, ti.i64)
-        if ti.static(serial):
-            ti.loop_config(serialize=True)
-        for b, v in ti.ndrange(ndc.shape[0], ndc.shape[1]):
-            seen, placed = place(vertices, view, projection, b, v)
-            result += outside(seen[2], near, far)
-            for c in ti.static(range(3)):
-                ndc[b, v, c] = placed[c]
-        if ti.static(serial):
-            ti.loop_config(serialize=True)
-        for b, f in ti.ndrange(corners.shape[0], corners.shape[1]):
-            gather_row(ndc, faces, b, f, corners, dtype)
-        return result
+        return place_all(vertices, view, projection, faces, (near, far), ndc, corners)
 
     @kernel
     def place_uncounted(
@@ -91,16 +109,7 @@ def vertex_stage_kernels(dtype, *, serial: bool) -> SimpleNamespace:
         corners: array4,
     ):
         """Place vertices and faces, where a GPU is not to be waited for."""
-        if ti.static(serial):
-            ti.loop_config(serialize=True)
-        for b, v in ti.ndrange(ndc.shape[0], ndc.shape[1]):
-            _, placed = place(vertices, view, projection, b, v)
-            for c in ti.static(range(3)):
-                ndc[b, v, c] = placed[c]
-        if ti.static(serial):
-            ti.loop_config(serialize=True)
-        for b, f in ti.ndrange(corners.shape[0], corners.shape[1]):
-            gather_row(ndc, faces, b, f, corners, dtype)
+        place_all(vertices, view, projection, faces, (), ndc, corners)
 
     @kernel
     def place_backward(

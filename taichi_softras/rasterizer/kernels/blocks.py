@@ -76,6 +76,35 @@ def tile_at(tile, height, width, tile_size):
 
 
 @func
+def num_parts(num_items, height, width, tile_size, block: ti.template()):
+    """Count the parts of images that threads take: tiles on a CPU, on a GPU blocks, of a pixel."""
+    count = 0
+    if ti.static(block[0] * block[1] > 1):
+        count = num_tiles(num_items, height, width, tile_size)
+    else:
+        count = num_blocks(num_items, height, width, tile_size, block)
+    return count
+
+
+@func
+def part_at(i, height, width, tile_size, block: ti.template()):
+    """Locate one of `num_parts`.
+
+    Returns:
+        Its tile, counted over all items; the item; the row and column of its first pixel; and how
+        many rows and columns it has.
+    """
+    tile, b, top, left = i, 0, 0, 0
+    rows, cols = block[0], block[1]
+    if ti.static(block[0] * block[1] > 1):
+        b, top, left = tile_at(i, height, width, tile_size)
+        rows, cols = tile_size, tile_size
+    else:
+        tile, b, top, left = block_at(i, height, width, tile_size, block)
+    return tile, b, top, left, rows, cols
+
+
+@func
 def power_of_two(n, dtype: ti.template()):
     """Two to the power of a whole number, by way of the bits of a floating-point number."""
     if ti.static(dtype == ti.f32):

@@ -15,7 +15,7 @@ import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import greater, inverse, item_of
 from taichi_softras.arrays.launcher import func, kernel
-from taichi_softras.rasterizer.kernels.blocks import block_at, exp, num_blocks, num_tiles, tile_at
+from taichi_softras.rasterizer.kernels.blocks import exp, num_parts, part_at
 from taichi_softras.rasterizer.kernels.colors import background_at, color_func
 from taichi_softras.rasterizer.kernels.face_record import (
     SHOWN,
@@ -283,20 +283,8 @@ def drawing_kernel(variant: Variant, *, whole_pixels: bool = False) -> Any:
         winners: integers3,  # (B, H, W) the nearest face, out; if colours are hard
     ):
         """Draw ``channels`` colours from ``first_channel`` on, and alpha, (B, H, W) if alone."""
-        # On a CPU tile by tile, on a GPU pixel by pixel.
-        count = 0
-        if ti.static(lanes > 1):
-            count = num_tiles(num_faces.shape[0], height, width, tile_size)
-        else:
-            count = num_blocks(num_faces.shape[0], height, width, tile_size, variant.block)
-        for i in range(count):
-            tile, b, top, left = i, 0, 0, 0
-            rows, cols = block_rows, block_cols
-            if ti.static(lanes > 1):
-                b, top, left = tile_at(i, height, width, tile_size)
-                rows, cols = tile_size, tile_size
-            else:
-                tile, b, top, left = block_at(i, height, width, tile_size, variant.block)
+        for i in range(num_parts(num_faces.shape[0], height, width, tile_size, variant.block)):
+            tile, b, top, left, rows, cols = part_at(i, height, width, tile_size, variant.block)
             if top < height and left < width:
                 frame = ti.Struct(
                     near=near,

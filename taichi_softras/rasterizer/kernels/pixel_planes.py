@@ -7,7 +7,7 @@ import taichi as ti
 
 from taichi_softras.arrays.kernels.arithmetic import inverse
 from taichi_softras.arrays.launcher import func, kernel
-from taichi_softras.rasterizer.kernels.blocks import block_at, num_blocks, num_tiles, tile_at
+from taichi_softras.rasterizer.kernels.blocks import num_parts, part_at
 from taichi_softras.rasterizer.kernels.colors import alpha_at
 from taichi_softras.rasterizer.kernels.pixel_output import image_type
 from taichi_softras.rasterizer.kernels.variant import Variant
@@ -48,8 +48,6 @@ def pixel_kernel(variant: Variant, *, whole_pixels: bool = False) -> Any:
     is_hard = variant.color == "hard"
     color_plane = first_color_plane(variant)
     num_pixel_planes = num_planes(variant)
-    block_rows, block_cols = variant.block
-    lanes = block_rows * block_cols
     array3 = ti.types.ndarray(dtype=dtype, ndim=3, needs_grad=False)
     pixels = image_type(variant, whole_pixels=whole_pixels, needs_grad=False)
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
@@ -90,20 +88,8 @@ def pixel_kernel(variant: Variant, *, whole_pixels: bool = False) -> Any:
         """
         height = grad_image.shape[1]
         width = grad_image.shape[2]
-        # On a CPU tile by tile, on a GPU pixel by pixel.
-        count = 0
-        if ti.static(lanes > 1):
-            count = num_tiles(num_faces.shape[0], height, width, tile_size)
-        else:
-            count = num_blocks(num_faces.shape[0], height, width, tile_size, variant.block)
-        for i in range(count):
-            tile, b, top, left = i, 0, 0, 0
-            rows, cols = 1, 1
-            if ti.static(lanes > 1):
-                b, top, left = tile_at(i, height, width, tile_size)
-                rows, cols = tile_size, tile_size
-            else:
-                tile, b, top, left = block_at(i, height, width, tile_size, variant.block)
+        for i in range(num_parts(num_faces.shape[0], height, width, tile_size, variant.block)):
+            tile, b, top, left, rows, cols = part_at(i, height, width, tile_size, variant.block)
             if starts[tile] < starts[tile + 1]:
                 for row in range(top, ti.min(top + rows, height)):
                     for col in range(left, ti.min(left + cols, width)):

@@ -28,6 +28,20 @@ def bilinear(images: ti.template(), n, row, col):
     return upper * (1 - down) + lower * down
 
 
+@func
+def seen_by(projections: ti.template(), n, x, y, z):
+    """Project a point by matrix ``n`` of (N, 3, 4): column and row, both times depth, and depth."""
+    p = ti.Vector([ti.f32(0.0), ti.f32(0.0), ti.f32(0.0)])
+    for r in ti.static(range(3)):
+        p[r] = (
+            projections[n, r, 0] * x
+            + projections[n, r, 1] * y
+            + projections[n, r, 2] * z
+            + projections[n, r, 3]
+        )
+    return p
+
+
 @functools.cache
 def carve_kernel():
     """Build the kernel that finds how far voxels are inside of the hull of masks."""
@@ -56,14 +70,7 @@ def carve_kernel():
             least = ti.Vector([ti.f32(UNKNOWN) for _ in range(MOST_WRONG + 1)])
             seen = 0
             for n in range(distances.shape[0]):
-                p = ti.Vector([ti.f32(0.0), ti.f32(0.0), ti.f32(0.0)])
-                for r in ti.static(range(3)):
-                    p[r] = (
-                        projections[n, r, 0] * x
-                        + projections[n, r, 1] * y
-                        + projections[n, r, 2] * z
-                        + projections[n, r, 3]
-                    )
+                p = seen_by(projections, n, x, y, z)
                 if p[2] > 0:
                     col = p[0] / p[2]
                     row = p[1] / p[2]

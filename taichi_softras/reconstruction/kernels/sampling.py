@@ -5,6 +5,7 @@ import functools
 import taichi as ti
 
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.reconstruction.kernels.hull import seen_by
 
 
 @functools.cache
@@ -42,14 +43,7 @@ def sample_kernel():
             blue = ti.f32(0.0)
             total = ti.f32(0.0)
             for n in range(pictures.shape[0]):
-                p = ti.Vector([ti.f32(0.0), ti.f32(0.0), ti.f32(0.0)])
-                for r in ti.static(range(3)):
-                    p[r] = (
-                        projections[n, r, 0] * x
-                        + projections[n, r, 1] * y
-                        + projections[n, r, 2] * z
-                        + projections[n, r, 3]
-                    )
+                p = seen_by(projections, n, x, y, z)
                 sight = ti.Vector([eyes[n, 0] - x, eyes[n, 1] - y, eyes[n, 2] - z])
                 facing = (
                     sight[0] * normals[i, 0] + sight[1] * normals[i, 1] + sight[2] * normals[i, 2]
