@@ -7,6 +7,7 @@ signature is Taichi's own: it compiles, and refuses in its words what doesn't fi
 own are also launches that a tape is to record, and all launches where a private call is missing.
 """
 
+import functools
 import inspect
 import sys
 import weakref
@@ -273,13 +274,22 @@ class Kernel(_Launcher):
 
 
 def func(function: Callable[..., Any]) -> Any:
-    """Make a function for kernels, as ``ti.func`` does.
+    """Make a function for kernels, as ``ti.func`` does, but when the first kernel calls it.
 
-    ``ti.func`` reads the source of what called its caller, to see if that is a class. At the top of
-    a module that is Python's import system, whose source is looked for in vain through all modules,
-    at each function. This call stands in between, so that what is read is the module.
+    The package has hundreds of them, of which a program compiles a few: to look at all of their
+    arguments was a tenth of the package's import.
     """
-    return ti.func(function)
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not hasattr(call, "func"):
+            call.func = ti.func(function).func  # type: ignore[attr-defined]
+        return call.func(*args, **kwargs)  # type: ignore[attr-defined]
+
+    # What Taichi looks at in a function that a kernel calls.
+    call._is_taichi_function = True  # type: ignore[attr-defined]
+    call._is_real_function = False  # type: ignore[attr-defined]
+    return call
 
 
 def kernel(function: Callable[..., Any] | None = None, **shared: Sharer) -> Any:

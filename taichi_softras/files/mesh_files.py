@@ -1,44 +1,13 @@
 """Reading meshes from files, and writing them."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from taichi_softras.arrays.user_warnings import warn_user
-from taichi_softras.files._ac3d_reader import read_ac3d
-from taichi_softras.files._file_mesh import (
-    FileMesh,
-    complete_materials,
-    mean_colors,
-    share_repeated,
-    split_creases,
-    split_vertices,
-)
-from taichi_softras.files._gltf_reader import read_gltf
-from taichi_softras.files._gltf_writer import glb_bytes
-from taichi_softras.files._obj_reader import read_obj
-from taichi_softras.files._obj_writer import obj_files
-from taichi_softras.files._off_reader import read_off
-from taichi_softras.files._ply_reader import read_ply
-from taichi_softras.files._ply_writer import ply_bytes
-from taichi_softras.files._stl_reader import read_stl
-from taichi_softras.files._words import FormatError
 from taichi_softras.files.paths import whole_file
-from taichi_softras.meshes._host_arrays import fits_singles
 from taichi_softras.meshes.mesh import Mesh
 
 WRITABLE = (".obj", ".ply", ".glb")
-
-PLAIN_READERS = {".obj": read_obj, ".ac": read_ac3d, ".off": read_off, ".stl": read_stl}
-"""Of formats in which vertices need not be there several times over."""
-
-WELDING_READERS = {".ply": read_ply, ".glb": read_gltf, ".gltf": read_gltf}
 
 READABLE = (".obj", ".ply", ".off", ".stl", ".glb", ".gltf", ".ac")
 
@@ -103,6 +72,8 @@ def read_mesh(path: str | PathLike[str], *, textures: bool = False, creases: boo
         >>> mesh.num_vertices, mesh.num_faces
         (8, 12)
     """
+    from taichi_softras.files import _formats  # twenty modules, for those who read or write files
+
     path = Path(path)
     _check_suffix(path, READABLE)
     if not path.exists():
@@ -110,54 +81,15 @@ def read_mesh(path: str | PathLike[str], *, textures: bool = False, creases: boo
     with path.open("rb") as file:  # a file that may not be opened is no fault of its content
         if not file.read(1):
             raise ValueError(f"file must hold a mesh, got {str(path)!r}, which is empty")
-    found = read_file(path, path.suffix.lower(), weld=textures, creases=creases)
+    found = _formats.read_file(path, path.suffix.lower(), weld=textures, creases=creases)
     if not len(found.faces):
         raise ValueError(f"file must have faces, got {str(path)!r}, which has none")
     try:
-        mesh = _textured(found) if textures else _colored(found)
+        mesh = _formats.textured(found) if textures else _formats.colored(found)
     except ValueError as error:
         raise ValueError(f"file must hold a mesh, got {str(path)!r}: {error}") from error
-    warn_of_problems(path, found)
+    _formats.warn_of_problems(path, found)
     return mesh
-
-
-def read_file(path: Path, suffix: str, *, weld: bool = False, creases: bool = False) -> FileMesh:
-    """Read what a file says of a mesh, before one is made of it.
-
-    Args:
-        path: The file.
-        suffix: What it is, one of `READABLE`.
-        weld: Whether vertices become one that a file has several times over for the sake of
-            texture coordinates or materials.
-        creases: Whether normals tell vertices apart.
-
-    Raises:
-        ValueError: If it does not parse.
-    """
-    try:
-        with np.errstate(all="ignore"):  # of numbers that are refused later
-            if suffix in WELDING_READERS:
-                return WELDING_READERS[suffix](path, weld=weld, creases=creases)
-            found = PLAIN_READERS[suffix](path)
-    except FormatError as error:
-        reason = str(error)
-    except MemoryError:
-        reason = "it does not fit into memory"
-    except OSError:
-        raise
-    except Exception:  # what a reader met that it did not expect is of no use to who reads a mesh
-        reason = "it is damaged"
-    else:
-        found = share_repeated(found, creases=creases)
-        return found if creases else found._replace(corner_normals=None)
-    kind = suffix[1:].upper()
-    raise ValueError(f"file must be readable as {kind}, got {str(path)!r}: {reason}")
-
-
-def warn_of_problems(path: Path, found: FileMesh) -> None:
-    """Warn of what is done without."""
-    for problem in found.problems:
-        warn_user(f"{str(path)!r}: {problem}")
 
 
 def write_mesh(mesh: Mesh, path: str | PathLike[str]) -> None:
@@ -196,44 +128,19 @@ def write_mesh(mesh: Mesh, path: str | PathLike[str]) -> None:
         ...     Path(f"{folder}/cube.obj").stat().st_size > 100
         True
     """
+    from taichi_softras.files import _formats
+
     if not isinstance(mesh, Mesh):
         raise TypeError(f"mesh must be a Mesh, got {type(mesh).__name__}")
     path = Path(path)
     _check_suffix(path, WRITABLE)
     suffix = path.suffix.lower()
-    if suffix == ".obj":
-        files = obj_files(mesh, path.stem)
-    else:
-        files = {"": ply_bytes(mesh) if suffix == ".ply" else glb_bytes(mesh)}
+    files = _formats.encode(mesh, suffix, path.stem)
     with ExitStack() as stack:
         # They take their places in the reverse order, so the mesh does after what it names.
         for name, content in files.items():
             unfinished = stack.enter_context(whole_file(path.with_name(name) if name else path))
             unfinished.write_bytes(content)
-
-
-def _colored(found: FileMesh) -> Mesh:
-    vertices, faces, colors = split_vertices(found)
-    return Mesh(_rounded(vertices), faces, colors)
-
-
-def _textured(found: FileMesh) -> Mesh:
-    found = split_creases(found)
-    materials, face_materials = complete_materials(found)
-    return Mesh(
-        _rounded(found.vertices),
-        found.faces,
-        mean_colors(found),
-        face_uvs=np.nan_to_num(found.face_uvs) if np.isfinite(found.face_uvs).any() else None,
-        face_materials=face_materials,
-        materials=materials,
-    )
-
-
-def _rounded(vertices: NDArray[Any]) -> NDArray[Any]:
-    """Round positions to float32, unless that would show."""
-    with np.errstate(over="ignore"):  # becomes infinite, and is refused as such
-        return vertices.astype(np.float32) if fits_singles(vertices) else vertices
 
 
 def _check_suffix(path: Path, suffixes: tuple[str, ...]) -> None:

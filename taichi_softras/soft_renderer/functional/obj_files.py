@@ -13,7 +13,7 @@ from torch import Tensor
 import taichi_softras as native
 from taichi_softras.arrays.options import check_choice, check_integer
 from taichi_softras.files._file_mesh import FileMesh
-from taichi_softras.files.mesh_files import read_file, warn_of_problems
+from taichi_softras.files._formats import read_file, warn_of_problems
 from taichi_softras.meshes.materials import Wraps, wrapped_uvs
 from taichi_softras.soft_renderer.functional.arguments import as_tensor
 from taichi_softras.soft_renderer.functional.soft_rasterize import TEXTURE_TYPES
