@@ -6,10 +6,7 @@ Imports between wings point downward, in the order that the import-linter contra
 ``pyproject.toml`` gives.
 """
 
-import os as _os
 from typing import TYPE_CHECKING as _TYPE_CHECKING
-
-_os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "0")  # importing Taichi prints a banner
 
 from taichi_softras.arrays import SparseMatrix, from_numpy, init
 from taichi_softras.arrays.uncompiled import leave_uncompiled as _leave_uncompiled

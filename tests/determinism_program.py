@@ -11,10 +11,10 @@ import json
 import sys
 
 import numpy as np
-import taichi as ti
 import torch
 
 import taichi_softras as sr
+from taichi_softras.backend import ti
 
 SETTINGS = sr.RasterizerSettings(height=40, width=48, sigma=1e-3, gamma=1e-2, near=0.5, far=6.0)
 

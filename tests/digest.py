@@ -41,7 +41,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import taichi as ti
 import torch
 from digest_cases.cases import Numbers
 from digest_cases.faces import family_cases, option_cases, scene_cases, texture_cases
@@ -52,6 +51,7 @@ from digest_cases.registered import registered_cases
 from digest_cases.views import camera_cases, clipping_cases, render_cases
 
 import taichi_softras as sr
+from taichi_softras.backend import ti
 
 CLOSE = {"float32": 1e-4, "float64": 1e-10}
 """How far arrays may be apart that are to be close, as a share of the largest number."""

@@ -1,11 +1,11 @@
 """Scenes that tests draw: faces in NDC, made at random, of kinds that each try something."""
 
 import numpy as np
-import taichi as ti
 import torch
 from torch import Tensor
 
 import taichi_softras as sr
+from taichi_softras.backend import ti
 
 KINDS = (
     "overlapping",

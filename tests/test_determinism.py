@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import reference
 import scenes
-import taichi as ti
 import torch
 
 import taichi_softras as sr
@@ -19,6 +18,7 @@ from taichi_softras.arrays.kernels.sort import sort_stretch
 from taichi_softras.arrays.operator import Shared
 from taichi_softras.arrays.runtime import ensure_running
 from taichi_softras.arrays.torch_bridge import Allocator
+from taichi_softras.backend import ti
 from taichi_softras.losses.sums import sum_items
 from taichi_softras.meshes.incidence import Incidence
 

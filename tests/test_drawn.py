@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import taichi as ti
 import torch
 
 import taichi_softras as sr
+from taichi_softras.backend import ti
 
 SETTINGS = sr.RasterizerSettings(height=8, width=12, sigma=1e-3)
 CAMERA = sr.LookAtCamera(eye=(0.3, 1, 3))

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-import taichi as ti
 import torch
 
 import taichi_softras as sr
 from taichi_softras.arrays import launcher
 from taichi_softras.arrays.launcher import num_launches
+from taichi_softras.backend import ti
 
 CAMERA = sr.LookAtCamera(sr.orbit_eyes(3.0, 25.0, [30.0]))
 SETTINGS = sr.RasterizerSettings(height=64, width=64, sigma=1e-4)

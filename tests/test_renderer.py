@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import reference
 import scenes
-import taichi as ti
 import torch
 from closeness import assert_near, assert_within
 from scenes import random_image, uniform
 
 import taichi_softras as sr
+from taichi_softras.backend import ti
 from taichi_softras.cameras.projection import eyes_of
 from taichi_softras.lights.packing import pack_lighting
 from taichi_softras.meshes.incidence import gather

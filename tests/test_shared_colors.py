@@ -4,10 +4,10 @@ import gradients
 import numpy as np
 import pytest
 import scenes
-import taichi as ti
 import torch
 
 import taichi_softras as sr
+from taichi_softras.backend import ti
 
 SETTINGS = sr.RasterizerSettings(height=5, width=6, near=1.0, far=10.0, sigma=1e-2, gamma=1e-1)
 CAMERA = sr.LookAtCamera(eye=((0.5, 1.0, 3.0), (2.0, 0.5, 2.0)), fov_degrees=50.0)

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
-import taichi as ti
 
 from taichi_softras.arrays import taichi_bridge
 from taichi_softras.arrays.operator import Allocate, Array, Operator
 from taichi_softras.arrays.runtime import check_alive, ensure_running, on_gpu
+from taichi_softras.backend import ti
 
 FLOATS = (ti.f32, ti.f64)
 

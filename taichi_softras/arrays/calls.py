@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import taichi as ti
-
 from taichi_softras.arrays.bridge import dtype_of, record
 from taichi_softras.arrays.bridge import run as run
 from taichi_softras.arrays.broadcast import unshare
 from taichi_softras.arrays.launcher import Kernel
 from taichi_softras.arrays.operator import Allocate, Array, Operator, Shape, Shared, count_items
+from taichi_softras.backend import ti
 
 
 def apply(operator: Operator, inputs: Sequence[Array]) -> tuple[Array, ...]:

@@ -9,18 +9,18 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import taichi as ti
 from numpy.typing import ArrayLike, NDArray
-from taichi.lang.matrix import MatrixNdarray, VectorNdarray
 
 from taichi_softras.arrays.bridge import FLOATS, dtype_of, is_array, is_tensor, to_numpy
 from taichi_softras.arrays.operator import Array
+from taichi_softras.backend import ti
 
 FACES = "(F, 3) or (B or 1, F, 3) int32"
 """What `check_arrays` is asked for of faces, after `check_faces`."""
 
 _INTEGERS = {"int32": (ti.i32,), "integers": (ti.i32, ti.i64)}
 _OR_ONE = " or 1"
+_OF_VECTORS = (ti.lang.matrix.MatrixNdarray, ti.lang.matrix.VectorNdarray)
 
 
 Sizes = dict[str, int]
@@ -172,7 +172,7 @@ def _parse(text: str) -> tuple[_Shape, ...]:
 
 def _kind_of(name: str, array: Array) -> Any:
     """Tell the type of an array's numbers."""
-    if not is_array(array) or isinstance(array, (MatrixNdarray, VectorNdarray)):
+    if not is_array(array) or isinstance(array, _OF_VECTORS):
         raise _wrong_kind(name, array)
     return dtype_of(array)
 

@@ -4,11 +4,10 @@ import weakref
 from collections.abc import Callable, Hashable
 from typing import Any
 
-import taichi as ti
-
 from taichi_softras.arrays.bridge import is_tensor, lasting
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.runtime import running_program
+from taichi_softras.backend import ti
 
 
 class KeptArrays:

@@ -15,12 +15,10 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import taichi as ti
-from taichi.lang import exception, impl, kernel_impl
-from taichi.types import ndarray_type
 
 from taichi_softras.arrays.compiling import first_launch
 from taichi_softras.arrays.runtime import LAUNCH_LOCK
+from taichi_softras.backend import impl, ti
 
 Sharer = Literal["item", "row"]
 """What shares an entry of an argument: the items, or all rows, such as vertices, of all items."""
@@ -37,7 +35,7 @@ _SETTERS = {
 """By type of a number how a launch is given it, and what it must be."""
 
 _PRIVATE_CALLS: dict[Any, tuple[str, ...]] = {
-    kernel_impl.Kernel: ("ensure_compiled", "construct_kernel_ret"),
+    ti.lang.kernel_impl.Kernel: ("ensure_compiled", "construct_kernel_ret"),
     getattr(ti._lib.core, "Program", None): (
         "compile_kernel",
         "config",
@@ -245,7 +243,7 @@ class _Launcher:
         try:
             program.launch_kernel(compiled.kernel, context)
         except Exception as error:
-            raise exception.handle_exception_from_cpp(error) from None
+            raise ti.lang.exception.handle_exception_from_cpp(error) from None
         if self._taichi.return_type is None:
             return None
         program.synchronize()
@@ -323,7 +321,7 @@ def _read_arguments(function: Callable[..., Any]) -> _Arguments | None:
     arrays, numbers = [], []
     for i, parameter in enumerate(parameters.values()):
         kind = parameter.annotation
-        if isinstance(kind, ndarray_type.NdarrayType):
+        if isinstance(kind, ti.types.ndarray_type.NdarrayType):
             arrays.append((i, getattr(kind.dtype, "ndim", 0)))
         elif kind in _SETTERS:
             numbers.append((i, *_SETTERS[kind]))

@@ -12,8 +12,7 @@ import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import taichi as ti
-from taichi.lang import impl
+from taichi_softras.backend import impl, ti
 
 LAUNCH_LOCK = threading.RLock()
 """Held round every kernel launch: Taichi can't compile in two threads at once."""

@@ -1,9 +1,8 @@
 """Prefix sums of integers in an array of either framework."""
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.scan import FEW_CHUNKS, NUM_CHUNKS, exclusive_scan
 from taichi_softras.arrays.operator import Allocate, Array
+from taichi_softras.backend import ti
 
 LARGEST_INT32 = 2**31 - 1
 

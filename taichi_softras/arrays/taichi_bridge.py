@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import taichi as ti
-from taichi.lang import impl
-from taichi.lang.matrix import VectorNdarray, VectorType
 
 from taichi_softras.arrays.operator import Allocate, Array, Operator, Shape
 from taichi_softras.arrays.runtime import check_alive, launching
+from taichi_softras.backend import impl, ti
 
 NUMPY_DTYPE = {ti.f32: np.float32, ti.f64: np.float64, ti.i32: np.int32, ti.i64: np.int64}
 
@@ -25,7 +23,7 @@ class _Call:
     saved: tuple[Array, ...] = ()
 
 
-class _Vectors(VectorNdarray):  # type: ignore[misc]
+class _Vectors(ti.lang.matrix.VectorNdarray):  # type: ignore[misc]
     """An ndarray of vectors that gives its memory back: in Taichi 1.7 only those of numbers do."""
 
     def __del__(self) -> None:
@@ -44,7 +42,7 @@ class Allocator:
         self, shape: Shape, dtype: Any = None, *, grad: float | None = None, clear: bool = True
     ) -> ti.Ndarray:
         """See `arrays.operator.Allocate`."""
-        if isinstance(dtype, VectorType):
+        if isinstance(dtype, ti.lang.matrix.VectorType):
             return _Vectors(dtype.n, dtype.dtype, shape)
         array = ti.ndarray(
             self.dtype if dtype is None else dtype, shape, needs_grad=grad is not None

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import taichi as ti
 import torch
-from taichi.lang.matrix import VectorType
 
 from taichi_softras.arrays.operator import Allocate, Array, Operator, Shape
 from taichi_softras.arrays.runtime import LAUNCH_LOCK, ensure_running
 from taichi_softras.arrays.uncompiled import hide_wrappers
+from taichi_softras.backend import ti
 
 hide_wrappers()
 
@@ -191,7 +190,7 @@ class Allocator:
         self, shape: Shape, dtype: Any = None, *, grad: float | None = None, clear: bool = True
     ) -> torch.Tensor:
         """See `arrays.operator.Allocate`."""
-        if isinstance(dtype, VectorType):
+        if isinstance(dtype, ti.lang.matrix.VectorType):
             shape, dtype = (*shape, dtype.n), dtype.dtype
         torch_dtype = _TORCH_DTYPE[self.dtype if dtype is None else dtype]
         tensor = torch.empty(shape, dtype=torch_dtype, device=self.device)

@@ -5,10 +5,9 @@ import os
 import platform
 from pathlib import Path
 
-from taichi.lang import impl
-
 import taichi_softras
 from taichi_softras.arrays.runtime import ensure_running, init, is_running, on_gpu, running_arch
+from taichi_softras.backend import impl
 
 
 def start_taichi(arch: str) -> None:

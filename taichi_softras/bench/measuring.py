@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import taichi as ti
 
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.runtime import init
 from taichi_softras.arrays.taichi_bridge import from_numpy
+from taichi_softras.backend import ti
 from taichi_softras.bench.cases import Case
 from taichi_softras.losses import add_to_loss, image_loss, silhouette_loss
 from taichi_softras.rasterizer.inspection import count_fragments

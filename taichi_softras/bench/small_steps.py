@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import taichi as ti
 import torch
 
 from taichi_softras.arrays.launcher import num_launches
 from taichi_softras.arrays.operator import Array
+from taichi_softras.backend import ti
 from taichi_softras.bench.measuring import WARM_UPS
 from taichi_softras.cameras.camera import LookAtCamera
 from taichi_softras.cameras.kernels.clipping import clip_attributes_kernel

@@ -1,9 +1,8 @@
 """Planning what becomes of faces at the near plane: counts, prefix sum, fill."""
 
-import taichi as ti
-
 from taichi_softras.arrays.operator import Allocate, Array
 from taichi_softras.arrays.scan import scan_arrays
+from taichi_softras.backend import ti
 from taichi_softras.cameras.kernels.clipping import plan_kernels
 
 

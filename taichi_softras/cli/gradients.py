@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import taichi as ti
 from rich.console import Console
 from rich.table import Table
 
 from taichi_softras.arrays.options import check_integer
 from taichi_softras.arrays.taichi_bridge import from_numpy
+from taichi_softras.backend import ti
 from taichi_softras.cameras.camera import LookAtCamera
 from taichi_softras.lights.kinds import Light
 from taichi_softras.losses import add_to_loss, image_loss

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-import taichi as ti
 from rich.progress import track
 
 from taichi_softras.arrays.taichi_bridge import from_numpy
+from taichi_softras.backend import ti
 from taichi_softras.bench.machine import describe_kernel_cache
 from taichi_softras.cameras.camera import LookAtCamera
 from taichi_softras.cameras.orbits import orbit_eyes

@@ -3,10 +3,10 @@
 from typing import Any, Protocol
 
 import numpy as np
-import taichi as ti
 
 from taichi_softras.arrays.bridge import is_tensor, to_numpy
 from taichi_softras.arrays.taichi_bridge import from_numpy
+from taichi_softras.backend import ti
 from taichi_softras.cameras.camera import Camera
 from taichi_softras.fitting.optimizers import SHORT_DECAYS, Adam
 from taichi_softras.losses import (

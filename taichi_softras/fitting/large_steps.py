@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import scipy
-import taichi as ti
 from numpy.typing import ArrayLike, NDArray
 
 from taichi_softras.arrays.calls import apply
@@ -14,6 +13,7 @@ from taichi_softras.arrays.checks import check_arrays, face_indices
 from taichi_softras.arrays.kernels.conversion import conversion_kernels
 from taichi_softras.arrays.operator import Allocate, Array, Operator
 from taichi_softras.arrays.options import check_integer, check_number
+from taichi_softras.backend import ti
 from taichi_softras.meshes.edges import adjacency_matrix, find_edges
 
 

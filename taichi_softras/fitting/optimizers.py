@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 
-import taichi as ti
-from taichi.lang import impl
-
 from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.options import check_flag, check_number, check_positive
 from taichi_softras.arrays.runtime import launching
 from taichi_softras.arrays.taichi_bridge import Allocator
+from taichi_softras.backend import impl, ti
 from taichi_softras.fitting.kernels.adam import adam_kernel, uniform_adam_kernel
 
 SHORT_DECAYS = 0.5, 0.95

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import scipy
-import taichi as ti
 from numpy.typing import ArrayLike, NDArray
 
 from taichi_softras.arrays.bridge import array_like, is_tensor, namespace_of, to_numpy
@@ -17,6 +16,7 @@ from taichi_softras.arrays.conversion import as_item
 from taichi_softras.arrays.operator import Array, Faces, count_items
 from taichi_softras.arrays.options import check_integer
 from taichi_softras.arrays.sparse import SparseMatrix
+from taichi_softras.backend import ti
 from taichi_softras.losses.kernels.mesh_losses import point_distance_kernel
 from taichi_softras.losses.sums import (
     Reduction,

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import taichi as ti
-
 from taichi_softras.arrays.bridge import dtype_of
 from taichi_softras.arrays.calls import apply
 from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.operator import Allocate, Array, Operator
 from taichi_softras.arrays.options import check_choice
 from taichi_softras.arrays.runtime import launching
+from taichi_softras.backend import ti
 from taichi_softras.losses.kernels.sums import item_sum_kernels, weighted_kernel
 
 PARTS_PER_ITEM = 64

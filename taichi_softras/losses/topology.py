@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import taichi as ti
 from numpy.typing import ArrayLike, NDArray
 
 from taichi_softras.arrays.bridge import array_like
@@ -14,6 +13,7 @@ from taichi_softras.arrays.calls import apply
 from taichi_softras.arrays.checks import check_arrays, face_indices
 from taichi_softras.arrays.operator import Array, Faces
 from taichi_softras.arrays.reprs import short_repr
+from taichi_softras.backend import ti
 from taichi_softras.meshes.edges import find_edges
 from taichi_softras.meshes.incidence import GatherOperator, Incidence
 

@@ -6,12 +6,12 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import taichi as ti
 from numpy.typing import ArrayLike, NDArray
 
 from taichi_softras.arrays.kernels.arithmetic import LARGEST_SQUARED_TWICE
 from taichi_softras.arrays.taichi_bridge import NUMPY_DTYPE, from_numpy
 from taichi_softras.arrays.user_warnings import warn_user
+from taichi_softras.backend import ti
 
 if TYPE_CHECKING:
     import torch

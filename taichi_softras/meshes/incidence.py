@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import taichi as ti
 
 from taichi_softras.arrays.bridge import is_tensor, lasting, on_host
 from taichi_softras.arrays.calls import apply
 from taichi_softras.arrays.checks import FACES, check_arrays, check_faces
 from taichi_softras.arrays.operator import Allocate, Array, Faces, Operator
 from taichi_softras.arrays.scan import scan_arrays
+from taichi_softras.backend import ti
 from taichi_softras.meshes.kernels.incidence import gather_kernels, list_corners
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
-import taichi as ti
 from numpy.typing import ArrayLike, NDArray
 
 from taichi_softras.arrays.options import check_choice
+from taichi_softras.backend import ti
 from taichi_softras.meshes.materials import GREY, Material
 
 if TYPE_CHECKING:

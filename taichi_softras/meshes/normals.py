@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import taichi as ti
-
 from taichi_softras.arrays.calls import apply, apply_kernel
 from taichi_softras.arrays.checks import FACES, check_arrays
 from taichi_softras.arrays.operator import Allocate, Array, Faces, Operator
+from taichi_softras.backend import ti
 from taichi_softras.meshes.incidence import Incidence, know_faces
 from taichi_softras.meshes.kernels.normals import (
     face_normal_kernel,

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import taichi as ti
 from numpy.typing import NDArray
+
+from taichi_softras.backend import ti
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import numpy as np
 import scipy
-import taichi as ti
 from numpy.typing import ArrayLike, NDArray
 
 from taichi_softras.arrays.bridge import array_like
@@ -16,6 +15,7 @@ from taichi_softras.arrays.operator import Array, Faces
 from taichi_softras.arrays.options import check_choice, check_integer
 from taichi_softras.arrays.reprs import short_repr
 from taichi_softras.arrays.sparse import SparseMatrix
+from taichi_softras.backend import ti
 from taichi_softras.meshes.edges import find_edges
 from taichi_softras.meshes.mesh import Mesh
 

@@ -8,12 +8,12 @@ from math import isqrt
 from typing import Any
 
 import numpy as np
-import taichi as ti
 
 from taichi_softras.arrays.bridge import array_like, on_host
 from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.reprs import short_repr
+from taichi_softras.backend import ti
 from taichi_softras.meshes.materials import WRAPS
 
 CORNERS = np.eye(3)[None, None]

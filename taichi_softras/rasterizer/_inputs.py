@@ -5,12 +5,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-import taichi as ti
 
 from taichi_softras.arrays.bridge import array_like
 from taichi_softras.arrays.kept import KeptArrays
 from taichi_softras.arrays.operator import Array
 from taichi_softras.arrays.runtime import on_gpu
+from taichi_softras.backend import ti
 
 CPU_CHANNELS = 4
 

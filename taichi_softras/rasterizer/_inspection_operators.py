@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import taichi as ti
-
 from taichi_softras.arrays.operator import Allocate, Array
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer._inputs import Faces, Inputs, Pass
 from taichi_softras.rasterizer._lists import choose_tile_size, list_tile_faces
 from taichi_softras.rasterizer._operator import RasterizeOperator

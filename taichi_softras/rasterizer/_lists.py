@@ -1,10 +1,9 @@
 """Which faces each tile of pixels looks at, and which chunks of pixels each face."""
 
-import taichi as ti
-
 from taichi_softras.arrays.operator import Allocate, Array
 from taichi_softras.arrays.runtime import on_gpu
 from taichi_softras.arrays.scan import LARGEST_INT32, prefix_sum, scan_arrays
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.chunks import chunk_kernels, few_chunks_kernel, most_chunks
 from taichi_softras.rasterizer.kernels.tiles import LARGEST_TILE, few_faces_kernel, tile_kernels
 

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import taichi as ti
-
 from taichi_softras.arrays.operator import Allocate, Array, Operator, has_grad
 from taichi_softras.arrays.runtime import on_gpu
 from taichi_softras.arrays.scan import LARGEST_INT32
+from taichi_softras.backend import ti
 from taichi_softras.lights.kernels.packing import LightKinds
 from taichi_softras.rasterizer._inputs import (
     Drawn,

@@ -3,13 +3,13 @@
 from functools import partial
 
 import numpy as np
-import taichi as ti
 
 from taichi_softras.arrays.bridge import array_like, dtype_of, on_host
 from taichi_softras.arrays.calls import apply_kernel
 from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.kept import KeptArrays
 from taichi_softras.arrays.operator import Array
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.softness import replace_kernel, workable_kernel
 from taichi_softras.rasterizer.settings import RasterizerSettings
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import taichi as ti
 from numpy.typing import NDArray
 
 from taichi_softras.arrays.taichi_bridge import from_numpy
+from taichi_softras.backend import ti
 from taichi_softras.cameras.depths import depth_range
 from taichi_softras.cameras.selection import select_cameras
 from taichi_softras.captures.captures import Captures

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import taichi as ti
 
 from taichi_softras.arrays.runtime import ensure_running
+from taichi_softras.backend import ti
 from taichi_softras.viewer.panel import WIDTH as PANEL_WIDTH
 from taichi_softras.viewer.screen import Button, Screen
 from taichi_softras.viewer.session import Session

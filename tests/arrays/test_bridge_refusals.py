@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scenes
-import taichi as ti
 import torch
 from torch import Tensor
 
 import taichi_softras as sr
 from taichi_softras.arrays import taichi_bridge
 from taichi_softras.arrays.runtime import LAUNCH_LOCK, ensure_running
+from taichi_softras.backend import ti
 
 SETTINGS = sr.RasterizerSettings(height=6, width=7, near=1.0, far=10.0, sigma=1e-2, gamma=0.1)
 

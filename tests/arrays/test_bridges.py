@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import scenes
-import taichi as ti
 import torch
 from closeness import assert_near, assert_same_bits
 from torch import Tensor
 
 import taichi_softras as sr
+from taichi_softras.backend import ti
 
 SETTINGS = sr.RasterizerSettings(height=6, width=7, near=1.0, far=10.0, sigma=1e-2, gamma=0.1)
 

@@ -3,7 +3,6 @@
 import functools
 
 import pytest
-import taichi as ti
 import torch
 from torch.autograd import gradcheck
 
@@ -12,6 +11,7 @@ from taichi_softras.arrays.corners import concatenate
 from taichi_softras.arrays.kernels.broadcast import copy_of
 from taichi_softras.arrays.launcher import kernel
 from taichi_softras.arrays.operator import Operator
+from taichi_softras.backend import ti
 
 
 @functools.cache

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import taichi as ti
 import torch
 from closeness import assert_same_bits
 
@@ -17,6 +16,7 @@ from taichi_softras.arrays import launcher
 from taichi_softras.arrays.launcher import Kernel
 from taichi_softras.arrays.runtime import ensure_running
 from taichi_softras.arrays.taichi_bridge import _Vectors, from_numpy
+from taichi_softras.backend import ti
 
 CUDA_TESTS = Path(__file__).parents[1] / "cuda"
 

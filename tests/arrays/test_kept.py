@@ -5,7 +5,6 @@ import pickle
 
 import numpy as np
 import pytest
-import taichi as ti
 import torch
 
 from taichi_softras.arrays import kept
@@ -13,6 +12,7 @@ from taichi_softras.arrays.bridge import array_like
 from taichi_softras.arrays.kept import KeptArrays, kept_with
 from taichi_softras.arrays.runtime import ensure_running
 from taichi_softras.arrays.taichi_bridge import from_numpy
+from taichi_softras.backend import ti
 
 LIKE = torch.zeros(1)
 

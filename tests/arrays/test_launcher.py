@@ -7,7 +7,6 @@ import threading
 
 import numpy as np
 import pytest
-import taichi as ti
 import torch
 from closeness import assert_same_bits
 
@@ -15,6 +14,7 @@ from taichi_softras.arrays import launcher
 from taichi_softras.arrays.launcher import kernel, num_launches
 from taichi_softras.arrays.runtime import ensure_running
 from taichi_softras.arrays.taichi_bridge import from_numpy
+from taichi_softras.backend import ti
 
 
 @functools.cache

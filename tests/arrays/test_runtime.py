@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-import taichi as ti
 from programs import WITH_TORCH, WITHOUT_TORCH, run
 
 import taichi_softras as sr
 from taichi_softras.arrays import runtime
+from taichi_softras.backend import ti
 
 # --- Importing and starting -------------------------------------------------------------------
 

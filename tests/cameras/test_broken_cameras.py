@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import scenes
-import taichi as ti
 import torch
 
 import taichi_softras as sr
+from taichi_softras.backend import ti
 
 SIZE = 12
 SETTINGS = sr.RasterizerSettings(

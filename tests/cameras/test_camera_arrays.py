@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import scenes
-import taichi as ti
 import torch
 
 import taichi_softras as sr
+from taichi_softras.backend import ti
 
 HEIGHT, WIDTH = 6, 8
 ASPECT = WIDTH / HEIGHT

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import reference
 import scenes
-import taichi as ti
 import torch
 from camera_points import HEIGHT, WIDTH, assert_same, points, rows
 from closeness import assert_same_bits
 
 import taichi_softras as sr
 from taichi_softras.arrays.taichi_bridge import from_numpy
+from taichi_softras.backend import ti
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

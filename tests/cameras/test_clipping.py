@@ -4,7 +4,6 @@ import gradients
 import numpy as np
 import pytest
 import scenes
-import taichi as ti
 import torch
 from closeness import assert_near
 from hypothesis import given, settings
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 import taichi_softras as sr
 from taichi_softras.arrays.taichi_bridge import from_numpy
+from taichi_softras.backend import ti
 
 NEAR = 0.5
 PLANE = NEAR * (1 + 2**-16)

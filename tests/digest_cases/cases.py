@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import taichi as ti
 import torch
 
 import taichi_softras as sr
+from taichi_softras.backend import ti
 
 Numbers = dict[str, np.ndarray]
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import taichi as ti
 import torch
 
 import taichi_softras as sr
@@ -14,6 +13,7 @@ from digest_cases.cameras import LOOK_AT, look_at, mesh, shape
 from digest_cases.cases import HEIGHT, WIDTH, Arrays, Case, Cases, Numbers, taken, uniform
 from digest_cases.faces import settings
 from digest_cases.lights import LIGHT, short_light
+from taichi_softras.backend import ti
 from taichi_softras.nn import SoftRenderer
 
 

@@ -4,11 +4,11 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import taichi as ti
 
 import taichi_softras as sr
 from digest_cases.cases import Arrays, Case, Cases, both
 from digest_cases.faces import faces_in_ndc, image, outline, outlined
+from taichi_softras.backend import ti
 
 
 @ti.func

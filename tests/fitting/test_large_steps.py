@@ -3,10 +3,10 @@
 import gradients
 import numpy as np
 import pytest
-import taichi as ti
 import torch
 
 import taichi_softras as sr
+from taichi_softras.backend import ti
 
 MESH = sr.icosphere(1)
 

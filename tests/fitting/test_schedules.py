@@ -6,12 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import taichi as ti
 import torch
-from taichi.lang.kernel_impl import Kernel
 
 import taichi_softras as sr
 from taichi_softras import GeometricDecay, RasterizerSettings, StepDecay, anneal
+from taichi_softras.backend import ti
 
 SETTINGS = RasterizerSettings(height=8, width=8, sigma=0.5, gamma=0.25, near=0.5)
 
@@ -93,7 +92,7 @@ def test_anneal_changes_what_it_is_told_to():
 def compiled(monkeypatch):
     """Names of the kernels that Taichi compiles in a test."""
     names = []
-    materialize = Kernel.materialize
+    materialize = ti.lang.kernel_impl.Kernel.materialize
 
     def note(kernel, *arguments, **options):
         before = len(kernel.compiled_kernels)
@@ -101,7 +100,7 @@ def compiled(monkeypatch):
         if len(kernel.compiled_kernels) > before:
             names.append(kernel.func.__name__)
 
-    monkeypatch.setattr(Kernel, "materialize", note)
+    monkeypatch.setattr(ti.lang.kernel_impl.Kernel, "materialize", note)
     return names
 
 

@@ -4,7 +4,6 @@ import gradients
 import numpy as np
 import pytest
 import scenes
-import taichi as ti
 import torch
 from closeness import assert_near, assert_within
 from light_cases import (
@@ -20,6 +19,7 @@ from light_cases import (
 )
 
 import taichi_softras as sr
+from taichi_softras.backend import ti
 from taichi_softras.lights import packing
 from taichi_softras.lights.kernels.reflection import shading_func
 

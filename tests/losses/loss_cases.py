@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import taichi as ti
 import torch
 from hypothesis import settings
 
 from taichi_softras.arrays.calls import apply_kernel
 from taichi_softras.arrays.launcher import kernel
+from taichi_softras.backend import ti
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import reference
 import scenes
-import taichi as ti
 import torch
 from closeness import assert_same_bits
 from hypothesis import given
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from loss_cases import GOLDEN, anything, assert_same
 
 import taichi_softras as sr
+from taichi_softras.backend import ti
 from taichi_softras.losses import image_losses
 
 

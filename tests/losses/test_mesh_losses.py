@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import reference
 import scenes
-import taichi as ti
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from loss_cases import GOLDEN, anything, assert_same, total
 
 import taichi_softras as sr
+from taichi_softras.backend import ti
 
 MESH_LOSSES = {
     "laplacian": sr.laplacian_loss,

@@ -3,11 +3,11 @@
 import gradients
 import numpy as np
 import pytest
-import taichi as ti
 import torch
 from loss_cases import assert_same
 
 import taichi_softras as sr
+from taichi_softras.backend import ti
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import gradients
 import numpy as np
 import pytest
 import scenes
-import taichi as ti
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import taichi_softras as sr
+from taichi_softras.backend import ti
 
 anything = settings(max_examples=25, deadline=None, derandomize=True, database=None)
 

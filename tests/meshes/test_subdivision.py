@@ -4,13 +4,13 @@ import gradients
 import numpy as np
 import pytest
 import scenes
-import taichi as ti
 import torch
 import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import taichi_softras as sr
+from taichi_softras.backend import ti
 
 SCHEMES = ["midpoint", "loop"]
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scenes
-import taichi as ti
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
 import taichi_softras as sr
+from taichi_softras.backend import ti
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

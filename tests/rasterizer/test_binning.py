@@ -4,12 +4,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import taichi as ti
 import torch
 
 from taichi_softras.arrays.kernels.scan import NUM_CHUNKS, exclusive_scan
 from taichi_softras.arrays.runtime import ensure_running
 from taichi_softras.arrays.torch_bridge import Allocator
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer import _lists
 from taichi_softras.rasterizer._lists import list_chunks, list_tile_faces
 from taichi_softras.rasterizer.kernels.chunks import CHUNK_PIXELS

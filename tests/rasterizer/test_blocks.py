@@ -8,9 +8,9 @@ import sys
 
 import numpy as np
 import pytest
-import taichi as ti
 
 from taichi_softras.arrays.runtime import LAUNCH_LOCK, ensure_running
+from taichi_softras.backend import ti
 from taichi_softras.bench.machine import processor_has
 from taichi_softras.rasterizer.families import COVERAGES
 from taichi_softras.rasterizer.kernels.blocks import LARGEST_EXPONENT, block_at, exp, num_blocks

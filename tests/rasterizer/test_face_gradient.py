@@ -2,12 +2,12 @@
 
 import pytest
 import scenes
-import taichi as ti
 import torch
 from closeness import assert_same_bits
 
 import taichi_softras as sr
 from taichi_softras.arrays.calls import apply
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer._inputs import Inputs
 from taichi_softras.rasterizer._operator import RasterizeOperator
 

@@ -5,7 +5,6 @@ import itertools
 import gradients
 import pytest
 import scenes
-import taichi as ti
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,6 +12,7 @@ from test_face_gradient import gradients_of, random_inputs
 
 import taichi_softras as sr
 from taichi_softras import reference
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer import families
 from taichi_softras.rasterizer.kernels.coverage import edge_distance, edge_reach
 

@@ -8,13 +8,13 @@ import gradients
 import numpy as np
 import pytest
 import scenes
-import taichi as ti
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import taichi_softras as sr
 from taichi_softras import reference
+from taichi_softras.backend import ti
 
 pytestmark = pytest.mark.gradcheck
 

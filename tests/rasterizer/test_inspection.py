@@ -4,13 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
-import taichi as ti
 import torch
 from gradients import assert_gradients_match
 from scenes import KINDS, random_colors, random_faces, to_taichi
 
 import taichi_softras as sr
 from taichi_softras import reference
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.inspection import count_fragments
 
 SETTINGS = sr.RasterizerSettings(height=10, width=13, near=1.0, far=10.0, sigma=1e-2, gamma=5e-2)

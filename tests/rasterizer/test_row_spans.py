@@ -5,11 +5,11 @@ import functools
 import numpy as np
 import pytest
 import scenes
-import taichi as ti
 import torch
 
 import taichi_softras as sr
 from taichi_softras.arrays.runtime import LAUNCH_LOCK, ensure_running
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.face_record import describe_face
 from taichi_softras.rasterizer.kernels.plane_geometry import isotropic_scale, load_corners
 from taichi_softras.rasterizer.kernels.row_spans import BOUNDLESS, find_spans, weight_bounds

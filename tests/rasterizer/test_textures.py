@@ -4,13 +4,13 @@ import gradients
 import numpy as np
 import pytest
 import scenes
-import taichi as ti
 import torch
 from scenes import random_image, uniform
 
 import taichi_softras as sr
 from taichi_softras import reference
 from taichi_softras.arrays.corners import concatenate
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer._operator import RasterizeOperator
 
 MAPS = torch.tensor(

@@ -8,9 +8,8 @@ operand's type, so formulas are written with integers; but not in divisions, for
 powers of two, exact in every type.
 """
 
-import taichi as ti
-
 from taichi_softras.arrays.launcher import func
+from taichi_softras.backend import ti
 
 
 @func

@@ -2,11 +2,10 @@
 
 import functools
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import inverse
 from taichi_softras.arrays.kernels.broadcast import copy_of
 from taichi_softras.arrays.launcher import kernel
+from taichi_softras.backend import ti
 
 
 @functools.cache

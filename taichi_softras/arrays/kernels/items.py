@@ -5,10 +5,9 @@ A number counts as finite if its square is: lengths are taken of vectors.
 
 import functools
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import is_finite
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 
 
 @func

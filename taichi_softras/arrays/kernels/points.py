@@ -2,10 +2,9 @@
 
 import functools
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import inverse, is_workable
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 
 SMALLEST_LENGTH = 2.0**-40
 """Length under which a sum of directions has none itself: what is left of it is rounding."""

@@ -1,8 +1,7 @@
 """Prefix sums of integers, on any backend."""
 
-import taichi as ti
-
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 
 NUM_CHUNKS = 1024
 """Chunks that are summed independently: enough to fill a GPU, few enough to scan serially."""

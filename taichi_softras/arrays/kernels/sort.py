@@ -1,8 +1,7 @@
 """Sorting short stretches of an array, one thread each."""
 
-import taichi as ti
-
 from taichi_softras.arrays.launcher import func
+from taichi_softras.backend import ti
 
 
 @func

@@ -11,9 +11,9 @@ from pathlib import Path
 from types import ModuleType
 
 import torch
-from taichi.lang import impl
 
 from taichi_softras.arrays.runtime import ensure_running
+from taichi_softras.backend import impl
 from taichi_softras.bench.baselines.comparing import (
     NUM_VIEWS,
     Baseline,

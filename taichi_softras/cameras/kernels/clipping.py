@@ -8,11 +8,10 @@ kernels that make corners add to outputs that start as zeros, and are differenti
 import functools
 from types import SimpleNamespace
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import is_finite
 from taichi_softras.arrays.kernels.scan import scan
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 
 WHOLE = 0
 """Piece: the face as it is."""

@@ -2,8 +2,6 @@
 
 import functools
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import inverse, item_of
 from taichi_softras.arrays.kernels.broadcast import copy_of
 from taichi_softras.arrays.kernels.items import is_kept
@@ -13,6 +11,7 @@ from taichi_softras.arrays.kernels.points import (
     point_of,
 )
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 from taichi_softras.cameras.kernels.projection import SMALLEST_DEPTH
 
 SMALLEST_SLOPE_SQ = 2.0**-80

@@ -6,8 +6,6 @@ matrices from there to clip coordinates. Taichi differentiates every kernel.
 
 import functools
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import item_of
 from taichi_softras.arrays.kernels.items import is_kept
 from taichi_softras.arrays.kernels.points import (
@@ -16,6 +14,7 @@ from taichi_softras.arrays.kernels.points import (
     unit,
 )
 from taichi_softras.arrays.launcher import kernel
+from taichi_softras.backend import ti
 
 SMALLEST_SINE_SQ = 2.0**-40
 """Squared sine of the angle between a line of sight and up under which they count as parallel."""

@@ -12,11 +12,10 @@ one copy for each point: see `arrays.broadcast`.
 
 import functools
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.broadcast import copy_of
 from taichi_softras.arrays.kernels.points import add_to_point, is_marked, point_of
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 
 SMALLEST_DEPTH = 2.0**-40
 """Depth under which a corner counts as in the plane of the camera."""

@@ -8,11 +8,10 @@ vertices is by hand: the adjoints of two products with matrices, a division and 
 import functools
 from types import SimpleNamespace
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import is_workable
 from taichi_softras.arrays.kernels.points import point_of
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 from taichi_softras.cameras.kernels.clipping import outside
 from taichi_softras.cameras.kernels.projection import (
     ndc_adjoint,

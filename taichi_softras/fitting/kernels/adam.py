@@ -2,9 +2,8 @@
 
 import functools
 
-import taichi as ti
-
 from taichi_softras.arrays.launcher import kernel
+from taichi_softras.backend import ti
 
 
 @functools.cache

@@ -4,9 +4,8 @@ import functools
 import math
 from dataclasses import dataclass
 
-import taichi as ti
-
 from taichi_softras.arrays.launcher import kernel
+from taichi_softras.backend import ti
 
 LIGHT_PARTS: dict[str, dict[str, tuple[int, ...]]] = {
     "ambient": {"color": (3,)},

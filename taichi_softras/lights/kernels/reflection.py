@@ -3,11 +3,10 @@
 import functools
 import math
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import inverse
 from taichi_softras.arrays.kernels.points import SMALLEST_LENGTH, SMALLEST_SQUARE, unit
 from taichi_softras.arrays.launcher import func
+from taichi_softras.backend import ti
 
 SMALLEST_ATTENUATION = 2.0**-40
 """The least that light is divided by. One over its square still fits in float32."""

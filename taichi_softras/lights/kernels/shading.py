@@ -7,12 +7,11 @@ launch costs by the number of its arrays.
 
 import functools
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import is_workable
 from taichi_softras.arrays.kernels.broadcast import copy_of
 from taichi_softras.arrays.kernels.points import is_marked, point_of
 from taichi_softras.arrays.launcher import kernel
+from taichi_softras.backend import ti
 from taichi_softras.lights.kernels.reflection import THIRD, lighting_func, shading_func
 from taichi_softras.meshes.kernels.normals import corner_of_face, face_normal
 

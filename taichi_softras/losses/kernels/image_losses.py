@@ -7,10 +7,9 @@ up in a fixed order. What several items share gets the derivatives of all of the
 import functools
 from types import SimpleNamespace
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import inverse
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 
 
 @func

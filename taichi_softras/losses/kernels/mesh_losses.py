@@ -5,11 +5,10 @@ All but the one that weighs edges are differentiable.
 
 import functools
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import inverse
 from taichi_softras.arrays.kernels.points import SMALLEST_SQUARE, point_of, unit
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 from taichi_softras.meshes.kernels.normals import face_normal
 
 SMALLEST_TANGENT = 2.0**-10

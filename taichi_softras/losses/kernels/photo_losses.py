@@ -2,9 +2,8 @@
 
 import functools
 
-import taichi as ti
-
 from taichi_softras.arrays.launcher import kernel
+from taichi_softras.backend import ti
 
 TERMS = 4
 """Of an image: intersection, union, differences of colours, and how many of these count."""

@@ -6,9 +6,8 @@ The latter, and losses' weighted sum, are differentiable kernels that add to zer
 import functools
 from types import SimpleNamespace
 
-import taichi as ti
-
 from taichi_softras.arrays.launcher import kernel
+from taichi_softras.backend import ti
 
 
 @functools.cache

@@ -10,12 +10,11 @@ numbers that are summed, or nearly so, and has its adjoint beside it.
 import functools
 from types import SimpleNamespace
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.points import corner_index, is_marked
 from taichi_softras.arrays.kernels.scan import scan
 from taichi_softras.arrays.kernels.sort import sort_stretch
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 
 
 @func

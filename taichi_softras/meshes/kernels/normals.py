@@ -3,11 +3,10 @@
 import functools
 from types import SimpleNamespace
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import is_workable
 from taichi_softras.arrays.kernels.points import is_marked, point_of, unit, unit_adjoint
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 from taichi_softras.meshes.kernels.incidence import face_vertices, list_of
 
 SMALLEST_SINE = 2.0**-40

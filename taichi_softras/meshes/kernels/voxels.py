@@ -2,9 +2,8 @@
 
 import functools
 
-import taichi as ti
-
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 
 ROUNDING = 2.0**-48
 """How far rounding may put a triangle from a voxel that it touches, relative to its distance."""

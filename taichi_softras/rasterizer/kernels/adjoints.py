@@ -7,10 +7,9 @@ barycentric coordinates the second and third are the variables: the first is one
 import functools
 from typing import Any
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import inverse, lesser
 from taichi_softras.arrays.launcher import func
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.plane_geometry import divisible_area
 from taichi_softras.rasterizer.kernels.variant import Variant
 

@@ -6,9 +6,8 @@ Source:
     Liu et al., ICCV 2019, section 3.3 (``prod``); the sum and the hard one are its code's.
 """
 
-import taichi as ti
-
 from taichi_softras.arrays.launcher import func
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.families import Alpha, register
 
 SMALLEST_TRANSPARENCY = 2.0**-100

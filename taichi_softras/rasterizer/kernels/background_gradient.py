@@ -7,10 +7,9 @@ and then the rows in order: the same bits whatever the threads do.
 import functools
 from types import SimpleNamespace
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import item_of
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.colors import background_at
 from taichi_softras.rasterizer.kernels.softmax import (
     NO_FACE,

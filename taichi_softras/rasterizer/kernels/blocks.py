@@ -12,10 +12,9 @@ Source:
 
 import math
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import greater, lesser
 from taichi_softras.arrays.launcher import func
+from taichi_softras.backend import ti
 
 CPU_BLOCK = (2, 4)
 GPU_BLOCK = (1, 1)

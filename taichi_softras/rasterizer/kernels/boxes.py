@@ -2,10 +2,9 @@
 
 import functools
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import is_finite, item_of
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 from taichi_softras.cameras.kernels.projection import SMALLEST_DEPTH
 from taichi_softras.rasterizer.kernels.face_record import (
     SHOWN,

@@ -15,10 +15,9 @@ face's colour it is differentiated by alpha alone, and where alpha has no deriva
 import functools
 from typing import Any
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import greater, inverse, item_of
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
 from taichi_softras.rasterizer.kernels.chunks import (
     first_row_of,

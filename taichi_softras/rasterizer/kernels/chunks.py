@@ -7,10 +7,9 @@ gets much more than that at a time.
 import functools
 from types import SimpleNamespace
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.scan import scan, scan_serially
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
 
 CHUNK_PIXELS = 1024

@@ -3,9 +3,8 @@
 import functools
 from typing import Any
 
-import taichi as ti
-
 from taichi_softras.arrays.launcher import func
+from taichi_softras.backend import ti
 from taichi_softras.lights.kernels.reflection import shading_func
 from taichi_softras.rasterizer.kernels.textures import tapped, taps_at, varying_at
 from taichi_softras.rasterizer.kernels.variant import Variant

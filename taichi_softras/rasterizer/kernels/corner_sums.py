@@ -4,9 +4,8 @@ import functools
 from types import SimpleNamespace
 from typing import Any
 
-import taichi as ti
-
 from taichi_softras.arrays.launcher import kernel
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
 from taichi_softras.rasterizer.kernels.variant import Variant
 

@@ -10,10 +10,9 @@ Source:
 
 import math
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import inverse, lesser
 from taichi_softras.arrays.launcher import func
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.families import Coverage, register
 from taichi_softras.rasterizer.kernels.blocks import exp
 from taichi_softras.rasterizer.kernels.plane_geometry import corner_of, nearest_edge

@@ -2,10 +2,9 @@
 
 import functools
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import inverse
 from taichi_softras.arrays.launcher import kernel
+from taichi_softras.backend import ti
 
 
 @functools.cache

@@ -11,10 +11,9 @@ Source:
 import functools
 from typing import Any
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import greater, inverse, item_of
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.blocks import exp, num_parts, part_at
 from taichi_softras.rasterizer.kernels.colors import background_at, color_func
 from taichi_softras.rasterizer.kernels.face_record import (

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import inverse
 from taichi_softras.arrays.launcher import func
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.plane_geometry import (
     inverse_lengths_sq,
     is_solid,

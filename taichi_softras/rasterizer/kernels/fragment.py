@@ -8,10 +8,9 @@ bits are the same.
 import functools
 from types import SimpleNamespace
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import inverse
 from taichi_softras.arrays.launcher import func
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.face_record import SOLID, WITHIN
 from taichi_softras.rasterizer.kernels.plane_geometry import (
     barycentric,

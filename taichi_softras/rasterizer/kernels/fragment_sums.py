@@ -8,10 +8,9 @@ LLVM from making vector loops.
 import functools
 from types import SimpleNamespace
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import greater
 from taichi_softras.arrays.launcher import func
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.adjoints import (
     interpolation_adjoint,
     through_barycentric,

@@ -7,10 +7,9 @@ are not differentiated.
 import functools
 from types import SimpleNamespace
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import inverse, item_of
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
 from taichi_softras.rasterizer.kernels.face_record import SHOWN, load_face, record_type
 from taichi_softras.rasterizer.kernels.fragment import fragment_funcs

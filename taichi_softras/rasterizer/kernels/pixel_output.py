@@ -4,9 +4,8 @@ import functools
 from types import SimpleNamespace
 from typing import Any
 
-import taichi as ti
-
 from taichi_softras.arrays.launcher import func
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.colors import background_at
 from taichi_softras.rasterizer.kernels.softmax import NO_FACE
 from taichi_softras.rasterizer.kernels.variant import Variant

@@ -3,10 +3,9 @@
 import functools
 from typing import Any
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import inverse
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.blocks import num_parts, part_at
 from taichi_softras.rasterizer.kernels.colors import alpha_at
 from taichi_softras.rasterizer.kernels.pixel_output import image_type

@@ -3,10 +3,9 @@
 They keep the precision of their arguments: see `arrays.kernels.arithmetic`.
 """
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import clamp_to_one, inverse, lesser
 from taichi_softras.arrays.launcher import func
+from taichi_softras.backend import ti
 
 SMALLEST_LENGTH_SQ = 2.0**-60
 """Squared length under which an edge counts as a point, in NDC units squared."""

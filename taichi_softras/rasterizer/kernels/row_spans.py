@@ -1,9 +1,8 @@
 """Which pixels of a row of a face's box the face can reach: `weight_bounds` say."""
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import greater, inverse, lesser
 from taichi_softras.arrays.launcher import func
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.face_record import RELATIVE_ROUNDING, SOLID
 from taichi_softras.rasterizer.kernels.plane_geometry import (
     barycentric,

@@ -6,10 +6,9 @@ without the cancellation of ``far - z``: ten times more accurate in float32. ``n
 smallest depth of the pixel, so that no term overflows, whatever ``gamma``.
 """
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import inverse, lesser
 from taichi_softras.arrays.launcher import func
+from taichi_softras.backend import ti
 
 NO_FACE = -1
 """Winner of a pixel that no face has."""

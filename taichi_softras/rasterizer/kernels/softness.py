@@ -2,11 +2,10 @@
 
 import functools
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import is_finite
 from taichi_softras.arrays.kernels.items import is_kept
 from taichi_softras.arrays.launcher import kernel
+from taichi_softras.backend import ti
 
 
 @functools.cache

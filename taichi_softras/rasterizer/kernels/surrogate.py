@@ -7,10 +7,9 @@ families without derivatives by hand, and light on fragments.
 import functools
 from types import SimpleNamespace
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import item_of
 from taichi_softras.arrays.launcher import kernel
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
 from taichi_softras.rasterizer.kernels.colors import alpha_at, background_at, color_func
 from taichi_softras.rasterizer.kernels.face_record import SHOWN, describe_face

@@ -3,10 +3,9 @@
 import functools
 from types import SimpleNamespace
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import greater
 from taichi_softras.arrays.launcher import func
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.adjoints import through_bilinear
 from taichi_softras.rasterizer.kernels.blocks import exp
 from taichi_softras.rasterizer.kernels.chunks import pixel_in, pixel_of

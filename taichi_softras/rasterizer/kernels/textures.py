@@ -6,9 +6,8 @@ decides which, and how they weigh, is interpolated over the face from `varyings`
 corners.
 """
 
-import taichi as ti
-
 from taichi_softras.arrays.launcher import func
+from taichi_softras.backend import ti
 
 LARGEST_TEXEL = 2.0**24
 """Texture coordinate, in texels, beyond which maps are not resolved: positions still fit an int."""

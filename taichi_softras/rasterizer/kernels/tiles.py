@@ -7,11 +7,10 @@ sorted by face, so that images don't depend on the order in which threads ran.
 import functools
 from types import SimpleNamespace
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.scan import scan, scan_serially
 from taichi_softras.arrays.kernels.sort import sort_stretch
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
 
 

@@ -2,9 +2,8 @@
 
 import functools
 
-import taichi as ti
-
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 
 UNKNOWN = 1e20
 """Distance of a pixel of which nothing is known: a trace of it is beyond those that count."""

@@ -2,9 +2,8 @@
 
 import functools
 
-import taichi as ti
-
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 from taichi_softras.reconstruction.kernels.hull import seen_by
 
 
