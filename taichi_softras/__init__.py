@@ -46,7 +46,13 @@ from taichi_softras.cameras import (
     to_view,
     view_to_ndc,
 )
-from taichi_softras.captures import Captures, mask_object, read_captures
+from taichi_softras.captures import (
+    Captures,
+    MotionOptions,
+    estimate_cameras,
+    mask_object,
+    read_captures,
+)
 from taichi_softras.elsewhere import no_attribute as _no_attribute
 from taichi_softras.files import read_mesh, write_mesh
 from taichi_softras.fitting import (
@@ -164,6 +170,7 @@ __all__ = [
     "Mesh",
     "MeshStack",
     "MeshTopology",
+    "MotionOptions",
     "Orthographic",
     "Perspective",
     "PixelFragments",
@@ -200,6 +207,7 @@ __all__ = [
     "cube",
     "depth_range",
     "edge_length_loss",
+    "estimate_cameras",
     "face_coverage",
     "face_normals",
     "fit_silhouettes",

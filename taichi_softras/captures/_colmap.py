@@ -34,38 +34,59 @@ FOLDERS = ("sparse/0", "sparse", "colmap/sparse/0", ".")
 """Where a sparse model may be, in the order in which they are looked for."""
 
 
-def find_colmap(folder: Path) -> list[Shot] | None:
+IMAGE_FOLDERS = ("images", "image")
+
+
+def image_folder(folder: Path) -> Path:
+    """Find where the pictures of a folder are: in one of `IMAGE_FOLDERS`, or beside the rest."""
+    return next((folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()), folder)
+
+
+def find_colmap(folder: Path, model: Path | None = None) -> list[Shot] | None:
     """Find the shots of a folder; None if it is of another kind.
+
+    Args:
+        folder: Where the pictures are.
+        model: The sparse model; if None it is looked for in the folder.
 
     Raises:
         ValueError: If the model is damaged, a lens is of a kind that OpenCV has no formula for, or
             a picture is not there.
         RuntimeError: If ``pycolmap`` is not installed.
     """
-    places = [folder / name for name in FOLDERS]
-    model = next((place for place in places if _is_model(place)), None)
+    places = [folder / name for name in FOLDERS] if model is None else [model]
+    model = next((place for place in places if is_model(place)), None)
     if model is None:
         return None
-    images = next((folder / n for n in ("images", "image") if (folder / n).is_dir()), folder)
+    images = image_folder(folder)
     found = _read(model)
     shots = [_shot(images, found, image) for image in found.images.values() if image.has_pose]
     return sorted(shots, key=lambda shot: shot.name)
 
 
-def _is_model(place: Path) -> bool:
+def is_model(place: Path) -> bool:
+    """Tell whether a folder has the files of a sparse model."""
     return any(
         all((place / f"{name}{suffix}").is_file() for name in ("cameras", "images"))
         for suffix in (".bin", ".txt")
     )
 
 
-def _read(model: Path) -> Any:
+def import_pycolmap(needed_by: str) -> Any:
+    """Import ``pycolmap``, or say what needs it.
+
+    Raises:
+        RuntimeError: If it is not installed.
+    """
     try:
         import pycolmap
     except ImportError:
-        raise RuntimeError(
-            "COLMAP's models need pycolmap: pip install 'taichi_softras[photos]'"
-        ) from None
+        raise RuntimeError(f"{needed_by} pycolmap: pip install 'taichi_softras[photos]'") from None
+    return pycolmap
+
+
+def _read(model: Path) -> Any:
+    pycolmap = import_pycolmap("COLMAP's models need")
     try:
         return pycolmap.Reconstruction(str(model))
     except Exception:  # of its own kinds

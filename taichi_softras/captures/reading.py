@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
@@ -14,15 +15,16 @@ from taichi_softras.arrays.user_warnings import warn_user
 from taichi_softras.cameras.camera import PosedCamera
 from taichi_softras.cameras.intrinsics import Intrinsics
 from taichi_softras.cameras.poses import Extrinsics
-from taichi_softras.captures._colmap import find_colmap
+from taichi_softras.captures._colmap import find_colmap, is_model
 from taichi_softras.captures._idr import find_idr
 from taichi_softras.captures._middlebury import find_middlebury
 from taichi_softras.captures._shot import Shot, pictures_in
 from taichi_softras.captures._transforms import find_transforms
 from taichi_softras.captures.captures import Captures
+from taichi_softras.captures.given_masks import given_mask, mask_file
 from taichi_softras.captures.masks import Background, mask_object
 from taichi_softras.captures.undistortion import undistort
-from taichi_softras.files.photographs import photograph_size, read_mask, read_photograph
+from taichi_softras.files.photographs import read_photograph
 
 READERS: tuple[Callable[[Path], list[Shot] | None], ...] = (
     find_transforms,
@@ -32,14 +34,13 @@ READERS: tuple[Callable[[Path], list[Shot] | None], ...] = (
 )
 """What finds cameras, each in files of one kind: the first that finds some counts."""
 
-MASK_FOLDERS = ("masks", "mask")
-
 
 def read_captures(
     folder: str | PathLike[str],
     *,
     mask: Background | None = None,
     longest: int | None = None,
+    model: str | PathLike[str] | None = None,
 ) -> Captures:
     """Read photographs and their cameras from a folder.
 
@@ -60,6 +61,8 @@ def read_captures(
         mask: What is behind the object, for `mask_object` to find it. None takes the masks that
             are there.
         longest: Pixels of the longer side of pictures. Larger ones are scaled down.
+        model: The folder of a sparse model of COLMAP's, such as `estimate_cameras` writes, to take
+            cameras from in place of those that the folder has.
 
     Returns:
         The pictures, in the order of the file that has their cameras; COLMAP's by name.
@@ -79,7 +82,7 @@ def read_captures(
         raise FileNotFoundError(f"folder must be one that exists, got {str(path)!r}")
     if longest is not None:
         longest = check_integer("longest", longest, at_least=1)
-    shots = _find_shots(path)
+    shots = _find_shots(path, None if model is None else Path(model))
     _warn_of_strays(shots)
     loaded = [_load(path, shot, mask, longest) for shot in shots]
     masks = [mask for _, _, mask, _ in loaded if mask is not None]
@@ -107,8 +110,11 @@ def read_captures(
     )
 
 
-def _find_shots(folder: Path) -> list[Shot]:
-    for reader in READERS:
+def _find_shots(folder: Path, model: Path | None) -> list[Shot]:
+    if model is not None and not is_model(model):
+        raise ValueError(f"model must be a sparse model of COLMAP's, got {str(model)!r}")
+    readers = READERS if model is None else (partial(find_colmap, model=model),)
+    for reader in readers:
         shots = reader(folder)
         if shots is None:
             continue
@@ -121,7 +127,7 @@ def _find_shots(folder: Path) -> list[Shot]:
         return shots
     raise ValueError(
         "folder must have cameras: transforms.json, *_par.txt, cameras*.npz or COLMAP's sparse/0, "
-        f"got none of these in {str(folder)!r}"
+        f"got none of these in {str(folder)!r}; estimate_cameras, or --sfm, finds them"
     )
 
 
@@ -151,35 +157,16 @@ def _load(folder: Path, shot: Shot, background: Background | None, longest: int 
         inside, known = mask_object(picture, background)
         mask = inside.astype(np.uint8) * np.uint8(255)
     else:
-        mask = _given_mask(folder, shot, pixels, longest)
+        found = shot.mask
+        if found is None and pixels.shape[2] == 3:
+            found = mask_file(folder, shot.name)
+        mask = given_mask(shot.name, shot.path, found, pixels, longest)
     if not shot.is_distorted:
         return shot, picture, mask, known
     doubt = np.where(known, 0, 255).astype(np.uint8)
     layers = (doubt,) if mask is None else (doubt, mask)
     picture, (doubt, *masks), seen = undistort(shot, picture, *layers)
     return shot, picture, masks[0] if masks else None, seen & (doubt == 0)
-
-
-def _given_mask(
-    folder: Path, shot: Shot, pixels: NDArray[np.uint8], longest: int | None
-) -> NDArray[np.uint8] | None:
-    path = shot.mask
-    if path is None and pixels.shape[2] == 4:
-        return np.ascontiguousarray(pixels[..., 3])
-    if path is None:
-        name = Path(shot.name)
-        stems = dict.fromkeys((str(name), str(name.with_suffix("")), name.name, name.stem))
-        places = (folder / f / f"{stem}.png" for f in MASK_FOLDERS for stem in stems)
-        path = next((place for place in places if place.is_file()), None)
-    if path is None:
-        return None
-    size, wanted = photograph_size(path), photograph_size(shot.path)
-    if size != wanted:
-        raise ValueError(
-            f"the mask of picture {shot.name!r} must be of its size, {wanted[1]} x {wanted[0]} "
-            f"pixels, got {size[1]} x {size[0]}"
-        )
-    return read_mask(path, longest)
 
 
 def _padded(image: NDArray[np.generic], height: int, width: int) -> NDArray[np.generic]:

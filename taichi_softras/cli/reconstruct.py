@@ -11,13 +11,12 @@ from typing import Annotated, Any
 
 import numpy as np
 import tyro
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as ProgressBar
 
 from taichi_softras.arrays.options import check_integer
 from taichi_softras.bench.measuring import peak_memory
-from taichi_softras.captures import Background, Captures, read_captures
-from taichi_softras.cli.options import PROGRESS_CONSOLE
+from taichi_softras.captures import Background, Captures, MotionOptions, read_captures
+from taichi_softras.cli.motion import find_cameras
+from taichi_softras.cli.progress import Bar
 from taichi_softras.files.mesh_files import read_mesh, write_mesh
 from taichi_softras.fitting.framing import mesh_center, mesh_radius
 from taichi_softras.losses import mesh_chamfer_distance
@@ -42,32 +41,40 @@ class PhotoOptions:
         mask: What is behind the object, dark, bright or green, for masks to be found by it. By
             default they are the pictures' alpha, or files in masks/.
         longest: Pixels of the longer side of photographs; larger ones are scaled down.
+        model: Folder of a sparse model of COLMAP's, to take cameras from in place of the folder's,
+            such as sparse in the output of an earlier run with --sfm.
     """
 
     mask: Background | None = None
     longest: int = 1600
+    model: Path | None = None
 
     def __post_init__(self) -> None:
         check_integer("longest", self.longest, at_least=16)
 
     def read(self, folder: Path) -> Captures:
         """Read the folder, and look whether a mesh can be made of it."""
-        captures = read_captures(folder, mask=self.mask, longest=self.longest)
+        captures = read_captures(folder, mask=self.mask, longest=self.longest, model=self.model)
         check_captures(captures)
         return captures
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reconstruct:
-    """Make a textured mesh of photographs whose cameras are known.
+    """Make a textured mesh of photographs.
 
     Writes mesh.glb, mesh.obj with its image, report.html, report.json and turntable.gif into a
     folder, and checkpoint.npz, to go on from.
 
     Attributes:
-        folder: Photographs and cameras, as of COLMAP, NeRF, instant-ngp, Middlebury, IDR or NeuS.
+        folder: Photographs and cameras, as of COLMAP, NeRF, instant-ngp, Middlebury, IDR or NeuS;
+            photographs alone with --sfm.
         output: Folder to write into; made if need be.
         photos: How the folder is read.
+        sfm: Whether to find cameras from the photographs alone, by COLMAP's structure from motion.
+            They are kept in sparse in the output folder, where a second run finds them. The world
+            has no scale then: cameras are 1 away from its origin on average.
+        cameras: How they are found, with --sfm.
         hold_out: Photographs to leave out and compare with: their names, or a share, such as 0.1.
         init: What to start from: hull, the visual hull of the masks; sphere, one of its size; or
             a mesh file, in the cameras' world.
@@ -81,6 +88,8 @@ class Reconstruct:
     folder: FolderArgument
     output: OutputArgument
     photos: Annotated[PhotoOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=PhotoOptions)
+    sfm: bool = False
+    cameras: MotionOptions = field(default_factory=MotionOptions)
     hold_out: tuple[str, ...] = ()
     init: str = "hull"
     truth: Path | None = None
@@ -97,7 +106,7 @@ class Reconstruct:
             raise ValueError(f"there must be a checkpoint to resume, got none: {checkpoint}")
         began = time.monotonic()
         truth = None if self.truth is None else read_mesh(self.truth, creases=False)
-        captures = self.photos.read(self.folder)
+        captures = self._read()
         fitted, held_out = split(captures, held_out_of(captures.names, self.hold_out))
         start = start_of(self.init, fitted, self.options)
         self.output.mkdir(parents=True, exist_ok=True)
@@ -127,6 +136,18 @@ class Reconstruct:
             facts["chamfer distance to the truth"] = distance_of(mesh, truth)
         numbers = write_report(self.output, mesh, fitted=fitted, held_out=held_out, facts=facts)
         _say(self.output, numbers)
+
+    def _read(self) -> Captures:
+        """Read the photographs, and find their cameras if that is wanted."""
+        if not self.sfm:
+            return self.photos.read(self.folder)
+        if self.photos.model is not None:
+            raise ValueError("cameras come from --sfm or from --model, got both")
+        with Bar("features") as bar:
+            model = find_cameras(self.folder, self.output, self.cameras, self.photos.mask, bar.show)
+        captures = dataclasses.replace(self.photos, model=model).read(self.folder)
+        print(f"cameras of {len(captures)} photographs are in {model}; their world has no scale")
+        return captures
 
 
 def held_out_of(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
@@ -207,8 +228,14 @@ def distance_of(mesh: Mesh, truth: Mesh) -> float:
 
 def settings_of(command: Any) -> dict[str, Any]:
     """What was asked for, as JSON can say it; without paths, which are others' elsewhere."""
-    asked = dataclasses.asdict(command)
-    return {name: value.name if isinstance(value, Path) else value for name, value in asked.items()}
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: plain(inner) for name, inner in value.items()}
+        return value.name if isinstance(value, Path) else value
+
+    found: dict[str, Any] = plain(dataclasses.asdict(command))
+    return found
 
 
 def _say(folder: Path, numbers: dict[str, Any]) -> None:
@@ -239,31 +266,22 @@ class _Watcher:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._last: Progress | None = None
-        self._bars = ProgressBar(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[loss]}"),
-            TimeRemainingColumn(),
-            console=PROGRESS_CONSOLE,
-            transient=True,
-        )
-        self._task = self._bars.add_task("hull", total=None, loss="")
+        self._bar = Bar("hull")
 
     def __enter__(self) -> None:
-        self._bars.start()
+        self._bar.__enter__()
 
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
+    def __exit__(self, *error: object) -> None:
+        self._bar.__exit__(*error)
 
     def show(self, progress: Progress) -> None:
         """Show how far a fit has come."""
         self._last = progress
-        self._bars.update(
-            self._task,
-            description=f"{progress.number + 1} of {progress.stages}: {progress.stage}",
-            total=progress.steps,
-            completed=progress.step,
-            loss="" if progress.loss is None else f"loss {progress.loss:.4f}",
+        self._bar.show(
+            f"{progress.number + 1} of {progress.stages}: {progress.stage}",
+            progress.step,
+            progress.steps,
+            "" if progress.loss is None else f"loss {progress.loss:.4f}",
         )
 
     def keep(self) -> None:

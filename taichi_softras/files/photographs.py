@@ -28,6 +28,19 @@ def photograph_size(path: Path) -> tuple[int, int]:
         raise _unreadable(path, error) from None
 
 
+def has_alpha(path: Path) -> bool:
+    """Tell whether a picture has alpha, without reading all of it.
+
+    Raises:
+        ValueError: If it can't be read.
+    """
+    try:
+        with _unlimited(), Image.open(path) as image:
+            return _is_transparent(image)
+    except Exception as error:  # Pillow raises all kinds
+        raise _unreadable(path, error) from None
+
+
 def read_photograph(path: Path, longest: int | None = None) -> NDArray[np.uint8]:
     """Read a picture as it is stored: what its EXIF says of its orientation is not applied.
 
@@ -51,8 +64,7 @@ def read_photograph(path: Path, longest: int | None = None) -> NDArray[np.uint8]
             grey = _grey(image)
             if grey is not None:
                 image = Image.fromarray((np.clip(grey, 0, 1) * 255 + 0.5).astype(np.uint8))
-            has_alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-            image = image.convert("RGBA" if has_alpha else "RGB")
+            image = image.convert("RGBA" if _is_transparent(image) else "RGB")
             if longest is not None and max(image.size) > longest:
                 scale = longest / max(image.size)
                 size = max(round(image.width * scale), 1), max(round(image.height * scale), 1)
@@ -81,6 +93,10 @@ def read_mask(path: Path, longest: int | None = None) -> NDArray[np.uint8]:
         return np.ascontiguousarray(pixels[..., 3])
     brightest: NDArray[np.uint8] = pixels[..., :3].max(axis=2)
     return brightest
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    return image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
 
 
 def _unreadable(path: Path, error: Exception) -> ValueError:

@@ -10,7 +10,7 @@ import pytest
 
 import taichi_softras as sr
 from taichi_softras.cli import main
-from taichi_softras.cli.reconstruct import held_out_of
+from taichi_softras.cli.reconstruct import PhotoOptions, held_out_of, settings_of
 
 MESH = photographed.colorful(sr.icosphere(3), strength=0.3)
 FILES = {"mesh.glb", "mesh.obj", "report.html", "report.json", "turntable.gif"}
@@ -153,8 +153,6 @@ def test_pictures_that_are_none_and_empty_folders_are_refused(folder, tmp_path, 
 
 
 def test_large_photographs_are_scaled_down(folder):
-    from taichi_softras.cli.reconstruct import PhotoOptions
-
     assert PhotoOptions(longest=24).read(folder).pictures.shape == (10, 18, 24, 3)
 
 
@@ -187,3 +185,69 @@ def test_hold_out(wanted, chosen):
 def test_hold_out_refuses(wanted, message):
     with pytest.raises(ValueError, match=message):
         held_out_of(NAMES, wanted)
+
+
+def test_cameras_are_found_once(captures, tmp_path, capsys, monkeypatch):
+    pytest.importorskip("pycolmap")
+    from taichi_softras.cli import motion
+    from taichi_softras.cli import reconstruct as command
+
+    folder = write_folder(captures, tmp_path / "photos")
+    known = sr.read_captures(folder)
+    found = []
+
+    def estimate(folder, model, options, **_):
+        """Stands for the minutes that it takes: `test_motion` has the real one."""
+        found.append(options)
+        if options.seed == 9:
+            raise ValueError("cameras were found for 0 of 10 pictures")
+        write_model(known, model)
+
+    monkeypatch.setattr(motion, "estimate_cameras", estimate)
+    monkeypatch.setattr(command, "reconstruct", lambda *_, **__: MESH)
+    (folder / "transforms.json").unlink()
+    output = tmp_path / "out"
+    assert run("reconstruct", folder, "-o", output, *QUICK, "--sfm", "--cameras.seed", 9) == 1
+    assert not output.exists()
+    assert run("reconstruct", folder, "-o", output, *QUICK, "--sfm") == 0
+    assert "cameras of 10 photographs are in" in capsys.readouterr().out
+    assert {path.name for path in output.iterdir()} >= FILES
+    model = output / "sparse"
+    for options, count in ((motion.MotionOptions(), 2), (motion.MotionOptions(lens="OPENCV"), 3)):
+        again = motion.find_cameras(folder, output, options, None, lambda *_: None)
+        assert again == model
+        assert len(found) == count
+    options = PhotoOptions(model=model)
+    np.testing.assert_allclose(options.read(folder).rotations, known.rotations, atol=1e-12)
+    assert settings_of(options)["model"] == "sparse"  # no path
+    more = ("--sfm", "--model", model)
+    assert run("reconstruct", folder, "-o", tmp_path / "other", *QUICK, *more) == 1
+    assert "from --sfm or from --model, got both" in capsys.readouterr().err
+
+
+def test_masks_are_wanted_before_cameras_are_found(captures, tmp_path, capsys):
+    folder = write_folder(captures, tmp_path / "photos")
+    iio.imwrite(folder / "3.png", captures.pictures[3])
+    assert run("reconstruct", folder, "-o", tmp_path / "out", "--sfm") == 1
+    printed = capsys.readouterr().err
+    assert "photographs must have masks" in printed
+    assert printed.endswith("got none for 3.png\n")
+    assert not (tmp_path / "out").exists()
+
+
+def write_model(captures, model):
+    import pycolmap
+
+    model.mkdir(exist_ok=True)
+    found = pycolmap.Reconstruction()
+    _, height, width = captures.known.shape
+    (fx, _, cx), (_, fy, cy), _ = captures.matrices[0]
+    lens = {"model": "PINHOLE", "params": (fx, fy, cx + 0.5, cy + 0.5)}
+    camera = pycolmap.Camera(camera_id=1, width=width, height=height, **lens)
+    found.add_camera_with_trivial_rig(camera)
+    for i, name in enumerate(captures.names):
+        rotation = pycolmap.Rotation3d(captures.rotations[i])
+        pose = pycolmap.Rigid3d(rotation, captures.translations[i])
+        image = pycolmap.Image(image_id=i + 1, camera_id=1, name=name)
+        found.add_image_with_trivial_frame(image, pose)
+    found.write_binary(str(model))
