@@ -1,6 +1,8 @@
 """Triangle meshes: their data, shapes to start from, normals, finer and coarser versions."""
 
 from taichi_softras.meshes.incidence import gather as gather
+from taichi_softras.meshes.intersections import self_intersections as self_intersections
+from taichi_softras.meshes.intersections import untangle as untangle
 from taichi_softras.meshes.materials import Material as Material
 from taichi_softras.meshes.mesh import Mesh as Mesh
 from taichi_softras.meshes.mesh import TextureMaps as TextureMaps

@@ -14,6 +14,7 @@ import numpy as np
 from taichi_softras.arrays.options import check_positive
 from taichi_softras.captures.captures import Captures
 from taichi_softras.fitting.silhouettes import view_batches
+from taichi_softras.meshes.intersections import untangle
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.meshes.remeshing import remesh
 from taichi_softras.reconstruction.baking import bake_texture
@@ -150,8 +151,8 @@ def _begin(
     origin: dict[str, Any],
 ) -> Checkpoint:
     """Find the mesh to start from, and the frame in which it has size 2 round the origin."""
-    if start is None:
-        start = hull_of(captures, options)
+    # Remeshed as it is, a spike would become a tube.
+    start = hull_of(captures, options) if start is None else untangle(start)
     if not start.num_faces:
         raise ValueError("the mesh to start from must have faces, got none")
     points = start.vertices.astype(np.float64)
@@ -185,9 +186,9 @@ def _run_stage(
     seconds: float | None,
     reporter: _Reporter,
 ) -> FitState:
-    """Remesh, and fit."""
+    """Remesh, and fit; smooth what goes through itself, before and after."""
     smaller = captures.reduced(stage.factor(*captures.known.shape[1:]))
-    mesh = remesh(state.mesh, stage.length, rounds=5 if number == 0 else 2)
+    mesh = untangle(remesh(state.mesh, stage.length, rounds=5 if number == 0 else 2))
     if stage.kind == "colors" and (number == 0 or reporter.stages[number - 1].kind != "colors"):
         mesh = color_vertices(mesh, PhotoSampler(mesh, smaller, state.gains))
     descent = PhotoDescent(replace(state, mesh=mesh), smaller, stage, options)
@@ -197,7 +198,8 @@ def _run_stage(
         views = next(batches)
         loss = descent.step(np.arange(len(captures)) if views is None else views, over)
         reporter.report(number, step + 1, loss, descent)
-    return descent.state
+    fitted = descent.state
+    return replace(fitted, mesh=untangle(fitted.mesh))
 
 
 def _steps(count: int, seconds: float | None) -> Iterator[tuple[int, float]]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from taichi_softras.captures.captures import Captures
 from taichi_softras.files.paths import whole_file
 from taichi_softras.files.pictures import WHITE, composite, to_bytes, write_animation
+from taichi_softras.meshes.intersections import self_intersections
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.reconstruction.drawing import draw_captures
 from taichi_softras.reconstruction.measuring import Agreement, measure_agreement
@@ -73,6 +74,7 @@ def write_report(
     numbers: dict[str, Any] = {
         "vertices": mesh.num_vertices,
         "faces": mesh.num_faces,
+        "pairs of faces that go through each other": len(self_intersections(mesh)),
         **facts,
     }
     for name, agreements in found.items():

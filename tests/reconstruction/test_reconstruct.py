@@ -60,6 +60,16 @@ def test_stays_closed(found):
     assert {tuple(side) for side in sides} == {tuple(side[::-1]) for side in sides}
 
 
+def test_does_not_go_through_itself(captures):
+    ball = sr.icosphere(3)
+    points = ball.vertices.copy()
+    points[np.argmax(points[:, 2])] = [0.011, 0.017, -0.75]  # a spike, out of the other side
+    spiked = ball.with_vertices(points)
+    assert len(sr.self_intersections(spiked)) > 0
+    mesh = sr.reconstruct(captures, replace(QUICK, pace=0.01, texture=0), start=spiked)
+    assert len(sr.self_intersections(mesh)) == 0
+
+
 def test_goes_on_after_an_interruption_to_the_same_bits(found, captures, tmp_path):
     path = tmp_path / "checkpoint.npz"
     kept = []
