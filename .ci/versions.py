@@ -2,9 +2,10 @@
 
 The oldest versions that ``pyproject.toml`` allows, on the oldest Python and on the one that most
 people have; and the newest on the newest Python that Taichi is built for. Each run makes an
-environment of its own, ``.ci/venv-*``. What is not to be had is said: a Python that is not on this
-machine, whose run is left out; or PyTorch's CPU build, without which the tests are those that need
-no PyTorch. Several GB of CUDA are not installed in its place.
+environment of its own, ``.ci/venv-*``. Before them, kernels and launches on Quadrants in place of
+Taichi, in this environment, which has both. What is not to be had is said: a Python that is not on
+this machine, whose run is left out; or PyTorch's CPU build, without which the tests are those that
+need no PyTorch. Several GB of CUDA are not installed in its place.
 
 Run it from the environment that `.ci/run` makes, in which the package is installed.
 
@@ -16,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -43,6 +45,16 @@ CORE = (
     "test_renderer.py",
 )
 """Tests of what draws, differentiates, and reads files and cameras: what all users need."""
+
+ON_QUADRANTS = (
+    "arrays/test_bridges.py",
+    "arrays/test_launcher.py",
+    "rasterizer/test_gradients.py",
+    "rasterizer/test_rasterizer.py",
+    "rasterizer/test_rasterizer_golden.py",
+    "test_backend.py",
+)
+"""Tests of what is compiled and launched: what Quadrants might do in another way than Taichi."""
 
 OF_TORCH = ("torch", "import scenes", "from scenes")
 """What is in the text of a file of tests that needs PyTorch."""
@@ -72,11 +84,10 @@ THIS = "{}.{}".format(*sys.version_info)
 
 
 def lower_bounds(extra: str = "") -> dict[str, str]:
-    """The lowest versions that the package allows: of what it needs, or of an extra's."""
+    """The lowest versions that the package allows of what it needs here, with an extra if any."""
     bounds = {}
     for requirement in map(Requirement, metadata.requires("taichi_softras") or ()):
-        marker = requirement.marker
-        if (marker is None) if not extra else (marker and marker.evaluate({"extra": extra})):
+        if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
             for specifier in requirement.specifier:
                 if specifier.operator == ">=":
                     bounds[requirement.name] = specifier.version
@@ -114,7 +125,7 @@ def make_environment(run: Run, base: str) -> tuple[Path, str | None]:
         print(f"{run}: there is no CPU build of PyTorch {build}", flush=True)
     else:
         build = None
-    bounds = {**lower_bounds(), **lower_bounds("gltf")} if run.oldest else {}
+    bounds = lower_bounds("gltf") if run.oldest else {}
     pins = [f"{name}=={version}" for name, version in bounds.items()]
     tests = ["hypothesis", "pytest", "pytest-xdist"]
     subprocess.run([*pip, "--editable", ".[gltf]", *pins, *tests], cwd=ROOT, check=True)
@@ -131,9 +142,28 @@ def core_tests(with_torch: bool) -> list[str]:
     return [str(place) for place in places]
 
 
+def run_tests(python: Path | str, tests: Sequence[str], **environment: str) -> bool:
+    """Run tests, two files at a time; tell whether all passed."""
+    # Packages of several years warn of one another, which is none of ours.
+    pytest = [python, "-m", "pytest", "-q", "-W", "default", "-n", "2", "--dist", "loadfile"]
+    command = [*pytest, "-m", "not slow", *tests]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}).returncode == 0
+
+
+def run_on_quadrants() -> bool:
+    """Run the tests that are for Quadrants; tell whether all passed."""
+    start = time.monotonic()
+    tests = [str(ROOT / "tests" / name) for name in ON_QUADRANTS]
+    passed = run_tests(sys.executable, tests, TAICHI_SOFTRAS_BACKEND="quadrants")
+    what = f"Quadrants {metadata.version('quadrants')}, Python {THIS}"
+    seconds = f"{time.monotonic() - start:.0f} s to run"
+    print(f"{what}: {'passed' if passed else 'failed'}; {seconds}", flush=True)
+    return passed
+
+
 def main() -> int:
     """Make each run whose Python is there; 1 if a test of any fails."""
-    failed = []
+    failed = [] if run_on_quadrants() else ["Quadrants"]
     for run in RUNS:
         if not run.oldest and run.python == THIS:
             print(f"{run}: left out, as the whole suite runs with these", flush=True)
@@ -146,17 +176,14 @@ def main() -> int:
         python, torch = make_environment(run, base)
         subprocess.run([python, "-m", "pip", "list", "--disable-pip-version-check"], check=True)
         installed = time.monotonic() - start
-        # Packages of several years warn of one another, which is none of ours.
-        pytest = [python, "-m", "pytest", "-q", "-W", "default", "-n", "2", "--dist", "loadfile"]
-        tests = core_tests(torch is not None)
-        code = subprocess.run([*pytest, "-m", "not slow", *tests], cwd=ROOT).returncode
+        passed = run_tests(python, core_tests(torch is not None))
         what = f"PyTorch {torch}" if torch else "without PyTorch, what needs none"
         seconds = (
             f"{installed:.0f} s to install, {time.monotonic() - start - installed:.0f} s to run"
         )
-        print(f"{run}, {what}: {'failed' if code else 'passed'}; {seconds}", flush=True)
-        if code:
-            failed.append(run)
+        print(f"{run}, {what}: {'passed' if passed else 'failed'}; {seconds}", flush=True)
+        if not passed:
+            failed.append(str(run))
     return bool(failed)
 
 

@@ -11,7 +11,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["BACKEND", "impl", "ti"]
+__all__ = ["BACKEND", "BACKENDS", "VARIABLE", "impl", "ti"]
 
 VARIABLE = "TAICHI_SOFTRAS_BACKEND"
 BACKENDS = ("taichi", "quadrants")

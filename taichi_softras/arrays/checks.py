@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from taichi_softras.arrays.bridge import FLOATS, dtype_of, is_array, is_tensor, to_numpy
 from taichi_softras.arrays.operator import Array
-from taichi_softras.backend import ti
+from taichi_softras.backend import BACKEND, BACKENDS, VARIABLE, ti
 
 FACES = "(F, 3) or (B or 1, F, 3) int32"
 """What `check_arrays` is asked for of faces, after `check_faces`."""
@@ -180,6 +180,12 @@ def _kind_of(name: str, array: Array) -> Any:
 def _wrong_kind(name: str, array: Any) -> TypeError:
     """Say what came in place of an array of numbers, and what to make of it."""
     wanted = f"{name} must be a torch.Tensor or a ti.ndarray"
+    package = type(array).__module__.partition(".")[0]
+    if package in BACKENDS and package != BACKEND:
+        return TypeError(
+            f"{wanted} of {BACKEND.title()}, which was chosen, got one of {package.title()}: set "
+            f"{VARIABLE} to {package} before the program starts, or use the other's"
+        )
     if isinstance(array, ti.Field):
         return TypeError(
             f"{wanted}, got a Taichi field: copy it to an ndarray of shape "

@@ -18,7 +18,7 @@ import numpy as np
 
 from taichi_softras.arrays.compiling import first_launch
 from taichi_softras.arrays.runtime import LAUNCH_LOCK
-from taichi_softras.backend import impl, ti
+from taichi_softras.backend import BACKEND, impl, ti
 
 Sharer = Literal["item", "row"]
 """What shares an entry of an argument: the items, or all rows, such as vertices, of all items."""
@@ -56,6 +56,9 @@ _PRIVATE_CALLS: dict[Any, tuple[str, ...]] = {
 
 _PRIVATE_FIELDS = ("runtime", "compiled_kernels", "return_type", "has_print")
 """What a launch looks at in Taichi's object of a kernel, beside that."""
+
+_FUNCTION = "func" if BACKEND == "taichi" else "wrapper"
+"""Where what ``ti.func`` returns has what it made."""
 
 _num_launches = 0
 
@@ -280,12 +283,13 @@ def func(function: Callable[..., Any]) -> Any:
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if not hasattr(call, "func"):
-            call.func = ti.func(function).func  # type: ignore[attr-defined]
-        return call.func(*args, **kwargs)  # type: ignore[attr-defined]
+        if not hasattr(call, _FUNCTION):
+            setattr(call, _FUNCTION, getattr(ti.func(function), _FUNCTION))
+        return getattr(call, _FUNCTION)(*args, **kwargs)
 
-    # What Taichi looks at in a function that a kernel calls.
-    call._is_taichi_function = True  # type: ignore[attr-defined]
+    # What is looked at in a function that a kernel calls. Quadrants would refuse to call its own
+    # with arguments after a starred one, but calls this as it is.
+    setattr(call, f"_is_{BACKEND}_function", True)
     call._is_real_function = False  # type: ignore[attr-defined]
     return call
 

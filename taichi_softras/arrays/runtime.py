@@ -12,13 +12,17 @@ import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from taichi_softras.backend import impl, ti
+from taichi_softras.backend import BACKEND, impl, ti
 
 LAUNCH_LOCK = threading.RLock()
 """Held round every kernel launch: Taichi can't compile in two threads at once."""
 
 _CPU_ARCHS = (ti.x64, ti.arm64)
 _ARCHS = (*_CPU_ARCHS, ti.cuda)
+
+_IS_TAICHI = BACKEND == "taichi"
+_PROGRAM = "prog" if _IS_TAICHI else "_prog"  # Quadrants' "prog" raises before it is started
+_OPTIONS = {} if _IS_TAICHI else {"ad_stack_experimental_enabled": True}  # reverse mode needs it
 
 _inherited: "weakref.ref[Any] | None" = None
 """What ran when this process was forked from another. Its threads stayed there, so that a kernel
@@ -61,12 +65,12 @@ def init(arch: str = "cpu", **options: Any) -> None:
 
 def is_running() -> bool:
     """Tell whether Taichi has been started, by us or by the program that uses us."""
-    return impl.get_runtime().prog is not None
+    return running_program() is not None
 
 
 def running_program() -> Any:
     """Taichi's object of what runs, another one after each start; None if nothing does."""
-    return impl.get_runtime().prog
+    return getattr(impl.get_runtime(), _PROGRAM)
 
 
 def running_arch() -> str:
@@ -134,7 +138,7 @@ def check_alive(arrays: Iterable[ti.Ndarray]) -> None:
     Raises:
         RuntimeError: If there is one.
     """
-    program = impl.get_runtime().prog
+    program = running_program()
     for array in arrays:
         made_by = vars(array).setdefault("_made_by", weakref.ref(program) if program else None)
         if made_by is None or made_by() is not program:
@@ -146,7 +150,7 @@ def check_alive(arrays: Iterable[ti.Ndarray]) -> None:
 
 def _note_fork() -> None:
     global _inherited
-    _inherited = weakref.ref(impl.get_runtime().prog) if is_running() else None
+    _inherited = weakref.ref(running_program()) if is_running() else None
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
@@ -154,7 +158,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
 
 
 def _is_inherited() -> bool:
-    return is_running() and _inherited is not None and _inherited() is impl.get_runtime().prog
+    return is_running() and _inherited is not None and _inherited() is running_program()
 
 
 def _refuse_fork() -> None:
@@ -176,7 +180,7 @@ def _stop() -> None:
 def _start(arch: Any, options: dict[str, Any]) -> None:
     os.environ.setdefault("TI_SKIP_VERSION_CHECK", "ON")  # it would call home
     with contextlib.redirect_stdout(None):  # it prints a banner
-        ti.init(arch=arch, **{"log_level": ti.WARN, **options})
+        ti.init(arch=arch, **{"log_level": ti.WARN, **_OPTIONS, **options})
     if arch == ti.cuda and impl.current_cfg().arch != ti.cuda:
         ti.reset()
         raise RuntimeError("Taichi can't run on CUDA here: it found no CUDA device")

@@ -26,10 +26,12 @@ class _Call:
 class _Vectors(ti.lang.matrix.VectorNdarray):  # type: ignore[misc]
     """An ndarray of vectors that gives its memory back: in Taichi 1.7 only those of numbers do."""
 
-    def __del__(self) -> None:
-        runtime = impl.get_runtime() if impl is not None else None  # None when Python ends
-        if runtime is not None and runtime.prog is not None:
-            runtime.prog.delete_ndarray(self.arr)
+    if not hasattr(ti.lang.matrix.VectorNdarray, "__del__"):  # as it has in Quadrants
+
+        def __del__(self) -> None:
+            runtime = impl.get_runtime() if impl is not None else None  # None when Python ends
+            if runtime is not None and runtime.prog is not None:
+                runtime.prog.delete_ndarray(self.arr)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import taichi_softras
 from taichi_softras.arrays.runtime import ensure_running, init, is_running, on_gpu, running_arch
-from taichi_softras.backend import impl
+from taichi_softras.backend import BACKEND, impl
 
 
 def start_taichi(arch: str) -> None:
@@ -25,12 +25,13 @@ def start_taichi(arch: str) -> None:
 def describe_machine() -> dict[str, str]:
     """Collect what a benchmark or a bug report must say of versions and of the machine."""
     ensure_running()
+    num_threads = impl.current_cfg().cpu_max_num_threads
     return {
         "taichi_softras": taichi_softras.__version__,
         "python": platform.python_version(),
-        **{name: _version(name) for name in ("taichi", "torch", "numpy", "trimesh")},
+        **{name: _version(name) for name in (BACKEND, "torch", "numpy", "trimesh")},
         "machine": f"{platform.system()} {platform.machine()}, {_processor()}",
-        "cores": f"{os.cpu_count()}; Taichi's threads: {impl.current_cfg().cpu_max_num_threads}",
+        "cores": f"{os.cpu_count()}; {BACKEND.title()}'s threads: {num_threads}",
         "backend": running_arch(),
         # PyTorch's threads wait busily by default, on cores that Taichi's want.
         "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "not set"),

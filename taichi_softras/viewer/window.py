@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from taichi_softras.arrays.runtime import ensure_running
-from taichi_softras.backend import ti
+from taichi_softras.backend import BACKEND, ti
 from taichi_softras.viewer.panel import WIDTH as PANEL_WIDTH
 from taichi_softras.viewer.screen import Button, Screen
 from taichi_softras.viewer.session import Session
@@ -35,6 +35,11 @@ NO_WINDOW = (
     "a picture"
 )
 
+NO_WINDOW_OF_QUADRANTS = (
+    "no window can be opened: Quadrants has none, and the window needs Taichi. 'softras view "
+    "--web' shows the same in a browser, and '--screenshot out.png' writes a picture"
+)
+
 
 def open_window(session: Session, height: int, width: int) -> None:
     """Show a session in a window until it is closed.
@@ -45,8 +50,10 @@ def open_window(session: Session, height: int, width: int) -> None:
         width: Likewise; the panel comes beside it.
 
     Raises:
-        RuntimeError: If there is no display. It says what to install.
+        RuntimeError: If there is no display, which it says what to install for; or no Taichi.
     """
+    if BACKEND != "taichi":
+        raise RuntimeError(NO_WINDOW_OF_QUADRANTS)
     screen = Screen(session)
     size = width + PANEL_WIDTH, height
     with display(), _scratch_folder():

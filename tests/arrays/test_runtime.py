@@ -20,6 +20,9 @@ def test_import_starts_nothing_and_prints_nothing():
         assert not runtime.is_running()
         heavy = {"imageio", "matplotlib", "rich", "scipy.linalg", "scipy.ndimage", "scipy.sparse"}
         heavy |= {"torch", "trimesh", "viser"}
+        from taichi_softras.backend import BACKEND
+        if BACKEND == "quadrants":
+            heavy.remove("torch")  # which it imports itself
         assert not heavy & set(sys.modules), heavy & set(sys.modules)
         """,
         setup="",
@@ -33,7 +36,8 @@ def test_taichi_programs_never_import_torch():
         import sys
         losses = fit()
         assert losses[-1] < losses[0], losses
-        assert "torch" not in sys.modules
+        from taichi_softras.backend import BACKEND
+        assert BACKEND == "quadrants" or "torch" not in sys.modules
         """,
         setup=WITHOUT_TORCH,
     )
@@ -141,7 +145,7 @@ def test_init_refuses_other_backends(arch):
         sr.init(arch)
 
 
-@pytest.mark.parametrize("arch", ["vulkan", "opengl", "metal"])
+@pytest.mark.parametrize("arch", ["vulkan", "metal"])
 def test_running_on_other_backends_is_refused(arch, monkeypatch):
     runtime.ensure_running()
     running = type("Config", (), {"arch": getattr(ti, arch)})

@@ -13,7 +13,7 @@ import warnings
 warnings.filterwarnings("ignore", category=DeprecationWarning)
 import numpy as np
 import taichi_softras as sr
-import taichi as ti  # after: alone it prints a banner
+from taichi_softras.backend import ti
 
 SETTINGS = sr.RasterizerSettings(height=8, width=9, near=1.0, far=10.0, sigma=1e-3, gamma=1e-2)
 VERTICES = np.array(
@@ -95,7 +95,8 @@ def fit(steps=3):
 def run(program: str, *, setup: str = WITH_TORCH) -> str:
     """Run a program in a Python of its own; return what it printed."""
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    environment.pop("ENABLE_TAICHI_HEADER_PRINT", None)
+    for name in ("TAICHI", "QUADRANTS"):
+        environment.pop(f"ENABLE_{name}_HEADER_PRINT", None)
     root = str(Path(sr.__file__).parents[1])
     environment["PYTHONPATH"] = os.pathsep.join(
         filter(None, [root, os.environ.get("PYTHONPATH", "")])
