@@ -141,7 +141,7 @@ def timed_step(
         start = time.perf_counter()
         image = function(corners, colors)
         drawn = time.perf_counter()
-        (image * gradient).sum().backward()  # type: ignore[no-untyped-call]
+        image.backward(gradient)  # type: ignore[no-untyped-call]
         done = time.perf_counter()
         if not images:
             images.append(image.detach().clone())
