@@ -1,10 +1,10 @@
 """Kernels: what they declare of their arguments, and how they are launched.
 
 At each launch Taichi's front end looks at every argument anew, for some 20 microseconds each. So
-what it compiled is kept here for each signature, the types and dimensions of a call's arrays, and
-is launched by private calls of Taichi 1.7 that take the arrays' addresses. The first launch of a
-signature is Taichi's own: it compiles, and refuses in its words what doesn't fit the kernel. Its
-own are also launches that a tape is to record, and all launches where a private call is missing.
+what it compiles is kept here for each signature, the types and dimensions of a call's arrays, and
+is launched by private calls of Taichi 1.7 that take the arrays' addresses. Taichi's own launches
+are those that a tape is to record, those of arrays that are not where it runs, and all where a
+private call is missing.
 """
 
 import functools
@@ -117,15 +117,22 @@ class _Launcher:
 
     Attributes:
         plain: Taichi's own way to do so.
+        _is_derivative: Whether Taichi makes it, of another kernel.
         _taichi: Taichi's object of it, which is private; None if it is launched plainly.
         _kept: What was compiled, by signature, for the program that runs: all that Taichi compiled
             goes with ``ti.reset`` and a new ``ti.init``.
     """
 
     def __init__(
-        self, plain: Callable[..., Any], taichi: Any, arguments: _Arguments | None
+        self,
+        plain: Callable[..., Any],
+        taichi: Any,
+        arguments: _Arguments | None,
+        *,
+        is_derivative: bool = False,
     ) -> None:
         self.plain = plain
+        self._is_derivative = is_derivative
         self._taichi: Any = taichi if arguments is not None else None
         self._arguments = _Arguments((), (), ()) if arguments is None else arguments
         self._kept: dict[Signature, _Compiled] = {}
@@ -148,9 +155,10 @@ class _Launcher:
             if compiled is not None:
                 return self._launch(compiled, program, ordered, places)
             with first_launch():
-                result = self.plain(*ordered)
-                self._keep(signature, program, ordered)
-            return result
+                compiled = self._compile(signature, program, ordered)
+                if compiled is None:
+                    return self.plain(*ordered)
+                return self._launch(compiled, program, ordered, places)
 
     def _order(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
         """Put arguments in their order; None if they are not those that there are."""
@@ -202,20 +210,38 @@ class _Launcher:
                 return None
         return tuple(signature), places
 
-    def _keep(self, signature: Signature, program: Any, args: tuple[Any, ...]) -> None:
-        """Keep what Taichi compiled for these arguments, unless they are not where it runs."""
+    def _compile(
+        self, signature: Signature, program: Any, args: tuple[Any, ...]
+    ) -> _Compiled | None:
+        """Compile for arguments like these, and keep it; None if they are not where Taichi runs.
+
+        Taichi holds what it is given until Python's garbage collector runs: not the arrays, which
+        may be large, but small ones like them.
+        """
         kernel = self._taichi
         on_cpu = impl.current_cfg().arch in (ti.x64, ti.arm64)
-        arrays = [args[i] for i, _ in self._arguments.arrays]
-        if kernel.has_print or any(
-            not isinstance(x, ti.Ndarray) and x.is_cpu != on_cpu for x in arrays
-        ):
-            return
-        made = kernel.compiled_kernels[kernel.ensure_compiled(*args)]
-        compiled = program.compile_kernel(program.config(), program.get_device_caps(), made)
+        small = list(args)
+        for i, element_dims in self._arguments.arrays:
+            x = args[i]
+            if not isinstance(x, ti.Ndarray) and x.is_cpu != on_cpu:
+                return None
+            small[i] = _small_like(x, element_dims)
+        made = kernel.compiled_kernels[kernel.ensure_compiled(*small)]
+        if kernel.has_print:
+            return None
+        config = program.config()
+        optimized = config.cfg_optimization
+        # LLVM does the same in much less time: half of what it takes to compile was for that, and
+        # kernels are as fast without. But derivatives without it read memory that isn't theirs.
+        config.cfg_optimization = optimized and self._is_derivative
+        try:
+            compiled = program.compile_kernel(config, program.get_device_caps(), made)
+        finally:
+            config.cfg_optimization = optimized
         self._kept[signature] = _Compiled(
             compiled, made.make_launch_context, self._arguments, on_cpu=on_cpu
         )
+        return self._kept[signature]
 
     def _launch(
         self, compiled: _Compiled, program: Any, args: tuple[Any, ...], places: list[Place]
@@ -254,6 +280,26 @@ class _Launcher:
         return self._taichi.construct_kernel_ret(context, return_type, (0,))
 
 
+def _small_like(x: Any, element_dims: int) -> Any:
+    """Make an array of one element, with a gradient if the given one has one.
+
+    Args:
+        x: A tensor or ndarray.
+        element_dims: How many of the last dimensions of a tensor are those of an element.
+    """
+    if isinstance(x, ti.Ndarray):
+        dtype = ti.types.matrix(*x.element_shape, x.dtype) if len(x.element_shape) == 2 else x.dtype
+        if len(x.element_shape) == 1:
+            dtype = ti.types.vector(*x.element_shape, x.dtype)
+        return ti.ndarray(dtype, (1,) * len(x.shape), needs_grad=x.grad is not None)
+    num_dims = x.dim() - element_dims
+    small = x.new_empty((*(1,) * num_dims, *x.shape[num_dims:]))
+    if x.requires_grad:
+        small.requires_grad_()
+        small.grad = small.new_zeros(small.shape)
+    return small
+
+
 class Kernel(_Launcher):
     """A Taichi kernel of this package, with its gradient.
 
@@ -269,7 +315,9 @@ class Kernel(_Launcher):
         taichi = ti.kernel(function)
         arguments = _read_arguments(function) if _has_private_calls(taichi) else None
         super().__init__(taichi, getattr(taichi, "_primal", None), arguments)
-        self.grad = _Launcher(taichi.grad, getattr(taichi, "_adjoint", None), arguments)
+        self.grad = _Launcher(
+            taichi.grad, getattr(taichi, "_adjoint", None), arguments, is_derivative=True
+        )
         self.sharers = tuple(shared.get(name) for name in names)
         self.__name__, self.__doc__ = function.__name__, function.__doc__
 
