@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from taichi_softras.arrays.operator import Allocate, Array
 from taichi_softras.backend import ti
 from taichi_softras.rasterizer._inputs import Faces, Inputs, Pass
-from taichi_softras.rasterizer._lists import choose_tile_size, list_tile_faces
+from taichi_softras.rasterizer._lists import choose_tile_size
 from taichi_softras.rasterizer._operator import RasterizeOperator
 from taichi_softras.rasterizer.kernels.inspection import inspection_kernels
 
@@ -67,7 +67,9 @@ class SummarizeOperator(InspectOperator):
         size = self.settings.height, self.settings.width
         tile_size = choose_tile_size(*size)
         faces = self._find(inputs, allocate)
-        starts, entries = list_tile_faces(faces.boxes, self.num_items, *size, tile_size, allocate)
+        starts, entries = self._list_tiles(
+            faces, self._softness(inputs)["sigma"], tile_size, allocate
+        )
         pixels = (self.num_items, *size)
         outputs = {
             "counts": allocate(pixels, ti.i32),

@@ -1,9 +1,12 @@
 """Which faces each tile of pixels looks at, and which chunks of pixels each face."""
 
+from typing import Any
+
 from taichi_softras.arrays.operator import Allocate, Array
 from taichi_softras.arrays.runtime import on_gpu
 from taichi_softras.arrays.scan import LARGEST_INT32, prefix_sum, scan_arrays
 from taichi_softras.backend import ti
+from taichi_softras.rasterizer.kernels.blocks import CPU_BLOCK
 from taichi_softras.rasterizer.kernels.chunks import chunk_kernels, few_chunks_kernel, most_chunks
 from taichi_softras.rasterizer.kernels.tiles import LARGEST_TILE, few_faces_kernel, tile_kernels
 
@@ -50,21 +53,37 @@ def list_chunks(boxes: Array, height: int, width: int, allocate: Allocate) -> tu
 
 
 def list_tile_faces(
-    boxes: Array, num_items: int, height: int, width: int, tile_size: int, allocate: Allocate
+    *,
+    boxes: Array,
+    records: Array,
+    sigma: Array,
+    cutoff: float,
+    num_items: int,
+    height: int,
+    width: int,
+    tile_size: int,
+    dtype: Any,
+    border: str,
+    allocate: Allocate,
 ) -> tuple[Array, Array]:
     """List the faces that touch each tile of pixels.
 
     Args:
         boxes: (B or 1, F) of `BOX_TYPE`, the pixels that each face can reach.
+        records: (B or 1, F) of `record_type`: what is asked of a face.
+        sigma: (B or 1,), or (1,).
+        cutoff: Faces are drawn where their signed distance is above minus this, times sigma.
         num_items: How many images there are.
         height: Rows of the image.
         width: Columns of the image.
         tile_size: Side of a tile, in pixels.
+        dtype: Precision of the records.
+        border: `families.Coverage.border` of the signed distance.
         allocate: Makes arrays.
 
     Returns:
         Where each tile's list starts, (B * tile_rows * tile_cols + 1,) int32, and the lists,
-        int64, sorted by face: see `rasterizer.kernels.tiles.pack_entry`; some numbers to spare may
+        int64, sorted by face: see `rasterizer.kernels.tiles.fill_lists`; some numbers to spare may
         follow.
 
     Raises:
@@ -72,17 +91,26 @@ def list_tile_faces(
     """
     tile_rows, tile_cols = -(-height // tile_size), -(-width // tile_size)
     num_tiles = num_items * tile_rows * tile_cols
-    kernels = tile_kernels()
+    lanes = 1 if on_gpu() else CPU_BLOCK[0] * CPU_BLOCK[1]
+    kernels = tile_kernels(dtype, border, lanes)
     counts = allocate((num_tiles,), ti.i32)
+    faces = {
+        "boxes": boxes,
+        "records": records,
+        "sigma": sigma,
+        "cutoff": cutoff,
+        "height": height,
+        "width": width,
+        "tile_size": tile_size,
+        "tile_rows": tile_rows,
+        "tile_cols": tile_cols,
+    }
     most = boxes.shape[0] * boxes.shape[1] * tile_rows * tile_cols
     if most <= FEW_ENTRIES:
         chunk_sums, starts = scan_arrays(counts, allocate)
         entries = allocate((max(most, 1),), ti.i64, clear=False)
-        few_faces_kernel(serial=not on_gpu())(
-            boxes=boxes,
-            tile_size=tile_size,
-            tile_rows=tile_rows,
-            tile_cols=tile_cols,
+        few_faces_kernel(dtype, border, lanes, serial=not on_gpu())(
+            **faces,
             counts=counts,
             chunk_sums=chunk_sums,
             starts=starts,
@@ -98,10 +126,7 @@ def list_tile_faces(
         )
     entries = allocate((max(total, 1),), ti.i64, clear=False)
     kernels.fill(
-        boxes=boxes,
-        tile_size=tile_size,
-        tile_rows=tile_rows,
-        tile_cols=tile_cols,
+        **faces,
         starts=starts,
         counts=counts,
         entries=entries,

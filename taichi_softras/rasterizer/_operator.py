@@ -152,7 +152,7 @@ class RasterizeOperator(Operator):
         """
         size = (self.settings.height, self.settings.width)
         tile_size = choose_tile_size(*size)
-        starts, entries = list_tile_faces(faces.boxes, self.num_items, *size, tile_size, allocate)
+        starts, entries = self._list_tiles(faces, x.sigma, tile_size, allocate)
         whole_pixels = self._has_whole_pixels(drawn.image)
         for p in self._passes():
             drawing_kernel(self._variant(p), whole_pixels=whole_pixels)(
@@ -172,6 +172,25 @@ class RasterizeOperator(Operator):
                 **drawn._asdict(),
             )
         return starts
+
+    def _list_tiles(
+        self, faces: Faces, sigma: Array, tile_size: int, allocate: Allocate
+    ) -> tuple[Array, Array]:
+        """List the faces of each tile: see `list_tile_faces`."""
+        settings = self.settings
+        return list_tile_faces(
+            boxes=faces.boxes,
+            records=faces.records,
+            sigma=sigma,
+            cutoff=self._numbers()["cutoff"],
+            num_items=self.num_items,
+            height=settings.height,
+            width=settings.width,
+            tile_size=tile_size,
+            dtype=self.dtype,
+            border=COVERAGES[settings.coverage].border,
+            allocate=allocate,
+        )
 
     def backward(
         self,

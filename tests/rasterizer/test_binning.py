@@ -12,7 +12,9 @@ from taichi_softras.arrays.torch_bridge import Allocator
 from taichi_softras.backend import ti
 from taichi_softras.rasterizer import _lists
 from taichi_softras.rasterizer._lists import list_chunks, list_tile_faces
+from taichi_softras.rasterizer.kernels.blocks import CPU_BLOCK
 from taichi_softras.rasterizer.kernels.chunks import CHUNK_PIXELS
+from taichi_softras.rasterizer.kernels.face_record import record_type
 from taichi_softras.rasterizer.kernels.tiles import FACE_SHIFT, tile_kernels
 
 CPU = torch.device("cpu")
@@ -52,6 +54,38 @@ def random_boxes(rng, num_items, num_faces, height, width):
     return torch.cat([boxes, items], dim=-1).contiguous()
 
 
+def list_by_boxes(boxes, num_items, height, width, tile_size, allocate=None):
+    """List faces of which nothing is known but their boxes."""
+    allocate = allocate or Allocator(CPU, ti.f32)
+    return list_tile_faces(
+        boxes=boxes,
+        records=allocate((1, 1), record_type(ti.f32)),
+        sigma=torch.ones(1),
+        cutoff=1.0,
+        num_items=num_items,
+        height=height,
+        width=width,
+        tile_size=tile_size,
+        dtype=ti.f32,
+        border="none",
+        allocate=allocate,
+    )
+
+
+def blocks_of_boxes(boxes, tile_row, tile_col, tile_size):
+    """Blocks of a tile that boxes touch, as bits, row by row."""
+    row, col, rows, cols, _ = boxes.T
+    bits = np.zeros(len(boxes), dtype=np.int64)
+    number = 0
+    for top in range(tile_row, tile_row + tile_size, CPU_BLOCK[0]):
+        for left in range(tile_col, tile_col + tile_size, CPU_BLOCK[1]):
+            touched = (row < top + CPU_BLOCK[0]) & (row + rows > top)
+            touched &= (col < left + CPU_BLOCK[1]) & (col + cols > left)
+            bits |= touched.astype(np.int64) << number
+            number += 1
+    return bits
+
+
 @pytest.mark.parametrize(
     ("num_items", "num_faces", "height", "width", "tile_size"),
     [(1, 1, 1, 1, 4), (2, 30, 9, 17, 4), (1, 50, 16, 8, 8), (3, 7, 40, 5, 16), (1, 5000, 6, 6, 4)],
@@ -68,9 +102,7 @@ def test_lists_of_faces(
     monkeypatch.setattr(_lists, "FEW_ENTRIES", most)
     monkeypatch.setattr(_lists, "on_gpu", lambda: gpu)
     boxes = random_boxes(rng, num_items, num_faces, height, width)
-    starts, entries = list_tile_faces(
-        boxes, num_items, height, width, tile_size, Allocator(CPU, ti.f32)
-    )
+    starts, entries = list_by_boxes(boxes, num_items, height, width, tile_size)
     starts, entries, boxes = starts.numpy(), entries.numpy(), boxes.numpy()
     tile = 0
     for b in range(num_items):
@@ -82,14 +114,8 @@ def test_lists_of_faces(
                 expected = np.flatnonzero(touched & (rows * cols > 0))
                 found = entries[starts[tile] : starts[tile + 1]]
                 assert (found >> FACE_SHIFT).tolist() == expected.tolist()
-                last = tile_size - 1
-                reach = [
-                    np.clip(row - tile_row, 0, last) << 12,
-                    np.clip(row + rows - 1 - tile_row, 0, last) << 8,
-                    np.clip(col - tile_col, 0, last) << 4,
-                    np.clip(col + cols - 1 - tile_col, 0, last),
-                ]
-                assert (found & 0xFFFF).tolist() == sum(reach)[expected].tolist()
+                blocks = blocks_of_boxes(boxes[b], tile_row, tile_col, tile_size)
+                assert (found & (2**FACE_SHIFT - 1)).tolist() == blocks[expected].tolist()
                 tile += 1
     assert len(starts) == tile + 1
 
@@ -120,17 +146,17 @@ def test_lists_of_chunks(num_items, num_faces, height, width, most, gpu, rng, mo
 
 def test_lists_are_sorted_whatever_threads_do(monkeypatch):
     """Threads fill lists in any order; here, in the worst."""
-    kernels = tile_kernels()
+    kernels = tile_kernels(ti.f32, "none", 8)
 
     def fill(entries, **others):
         kernels.fill(entries=entries, **others)
         entries.copy_(entries.flip(0))
 
     backwards = SimpleNamespace(count=kernels.count, fill=fill, sort=kernels.sort)
-    monkeypatch.setattr(_lists, "tile_kernels", lambda: backwards)
+    monkeypatch.setattr(_lists, "tile_kernels", lambda *_: backwards)
     monkeypatch.setattr(_lists, "FEW_ENTRIES", 0)
     boxes = torch.tensor([0, 0, 4, 4, 0], dtype=torch.int32).repeat(1, 100, 1)
-    _, entries = list_tile_faces(boxes, 1, 4, 4, 4, Allocator(CPU, ti.f32))
+    _, entries = list_by_boxes(boxes, 1, 4, 4, 4)
     assert (entries >> FACE_SHIFT).tolist() == list(range(100))
 
 
@@ -139,7 +165,7 @@ def test_sort(length, rng):
     entries = torch.randperm(2 * length + 6, generator=rng)
     starts = torch.tensor([0, 3, 3 + length, len(entries)], dtype=torch.int32)
     parts = [part.sort().values for part in entries.split([3, length, length + 3])]
-    tile_kernels().sort(starts, entries)
+    tile_kernels(ti.f32, "none", 8).sort(starts, entries)
     assert entries.tolist() == torch.cat(parts).tolist()
 
 
@@ -157,5 +183,5 @@ def test_no_faces_are_in_no_list(few, monkeypatch):
     boxes = torch.empty((1, 0, 5), dtype=torch.int32)
     starts, _ = list_chunks(boxes, 8, 8, dirty)
     assert starts.tolist() == [0]
-    starts, _ = list_tile_faces(boxes, 1, 8, 8, 8, dirty)
+    starts, _ = list_by_boxes(boxes, 1, 8, 8, 8, dirty)
     assert starts.tolist() == [0, 0]

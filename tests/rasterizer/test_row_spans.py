@@ -1,4 +1,4 @@
-"""Rows of a face's box, clipped by lines beside its edges: no pixel that is drawn is left out."""
+"""A face's box, clipped by lines beside its edges: no pixel that is drawn is left out."""
 
 import functools
 
@@ -10,9 +10,17 @@ import torch
 import taichi_softras as sr
 from taichi_softras.arrays.runtime import LAUNCH_LOCK, ensure_running
 from taichi_softras.backend import ti
+from taichi_softras.rasterizer import _lists, _operator
+from taichi_softras.rasterizer._lists import list_tile_faces
+from taichi_softras.rasterizer.kernels.blocks import CPU_BLOCK
 from taichi_softras.rasterizer.kernels.face_record import describe_face
 from taichi_softras.rasterizer.kernels.plane_geometry import isotropic_scale, load_corners
-from taichi_softras.rasterizer.kernels.row_spans import BOUNDLESS, find_spans, weight_bounds
+from taichi_softras.rasterizer.kernels.row_spans import (
+    BOUNDLESS,
+    LEAST_BOUNDED_PIXELS,
+    find_spans,
+    weight_bounds,
+)
 
 HEIGHT, WIDTH = 37, 53
 DTYPES = {torch.float32: ti.f32, torch.float64: ti.f64}
@@ -114,3 +122,71 @@ def test_what_is_beyond_the_lines_is_left_out(shape, rng):
     margin = np.sqrt(1e-3) * 1.01 + 2 / HEIGHT
     assert not (held & (distances_outside(faces) > margin)).any()
     assert (~held).any() or shape == "covering"
+
+
+# --- Blocks of tiles --------------------------------------------------------------------------
+
+
+def draw_each(faces, settings):
+    """Draw an image of each face."""
+    return sr.rasterize_silhouette(faces.transpose(0, 1).contiguous(), settings).numpy()
+
+
+@pytest.mark.parametrize(("tile_size", "gpu"), [(8, False), (16, False), (8, True)])
+@pytest.mark.parametrize("coverage", ["euclidean", "barycentric"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_images_are_those_of_all_blocks_of_boxes(
+    shape, dtype, coverage, tile_size, gpu, rng, monkeypatch
+):
+    """Blocks that are left out have no pixel of the face: the same bits with and without them."""
+    faces = make_faces(shape, rng, dtype)
+    monkeypatch.setattr(_operator, "choose_tile_size", lambda *_: tile_size)
+    monkeypatch.setattr(_lists, "on_gpu", lambda: gpu)
+    for sigma in (1e-6, 1e-3, 1.0):
+        settings = sr.RasterizerSettings(height=HEIGHT, width=WIDTH, sigma=sigma, coverage=coverage)
+        bounded = draw_each(faces, settings)
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                _operator,
+                "list_tile_faces",
+                lambda **given: list_tile_faces(**{**given, "border": "none"}),
+            )
+            assert np.array_equal(bounded, draw_each(faces, settings))
+
+
+@pytest.mark.parametrize("shape", ["overlapping", "tilted", "offscreen", "covering"])
+def test_blocks_beyond_the_lines_are_left_out(shape, rng, monkeypatch):
+    faces = make_faces(shape, rng, torch.float64)
+    entries = []
+
+    def keep(**given):
+        entries.append(given | dict(zip(("starts", "entries"), list_tile_faces(**given))))
+        return entries[-1]["starts"], entries[-1]["entries"]
+
+    monkeypatch.setattr(_operator, "list_tile_faces", keep)
+    draw_each(faces, sr.RasterizerSettings(height=HEIGHT, width=WIDTH, sigma=1e-4))
+    held, sizes = blocks_held(entries[0])
+    # All of a block is beyond a line if its farthest corner is, by as much as blocks are wide.
+    margin = np.sqrt(entries[0]["cutoff"] * 1e-4) + 2 / HEIGHT * np.hypot(3, 1) + 1e-3
+    beyond = distances_outside(faces) > margin
+    is_large = sizes >= LEAST_BOUNDED_PIXELS
+    assert not (held[:, 1:, 2:] & beyond)[is_large].any()
+    assert (beyond[is_large]).any() or shape == "covering"
+
+
+def blocks_held(listed):
+    """Which pixels entries of tiles have, (F, H, W), of images of a face each; and boxes' sizes."""
+    tile_size, across = listed["tile_size"], listed["tile_size"] // CPU_BLOCK[1]
+    tile_rows, tile_cols = -(-HEIGHT // tile_size), -(-WIDTH // tile_size)
+    boxes = listed["boxes"].numpy()[:, 0]
+    held = np.zeros((len(boxes), tile_rows * tile_size, tile_cols * tile_size), dtype=bool)
+    starts, entries = listed["starts"].numpy(), listed["entries"].numpy()
+    for tile in np.flatnonzero(np.diff(starts)):
+        item, place = divmod(tile, tile_rows * tile_cols)
+        top, left = (x * tile_size for x in divmod(place, tile_cols))
+        for bit in range(32):
+            if entries[starts[tile]] >> bit & 1:
+                row, col = top + bit // across * CPU_BLOCK[0], left + bit % across * CPU_BLOCK[1]
+                held[item, row : row + CPU_BLOCK[0], col : col + CPU_BLOCK[1]] = True
+    return held[:, :HEIGHT, :WIDTH], boxes[:, 2] * boxes[:, 3]

@@ -35,14 +35,16 @@ from taichi_softras.rasterizer.kernels.face_record import (
 from taichi_softras.rasterizer.kernels.fragment_sums import fragment_sum_funcs, num_sums
 from taichi_softras.rasterizer.kernels.pixel_planes import ALPHA_PLANE, NEAREST_PLANE, planes_type
 from taichi_softras.rasterizer.kernels.plane_geometry import isotropic_scale
-from taichi_softras.rasterizer.kernels.row_spans import BOUNDLESS, find_spans, weight_bounds
+from taichi_softras.rasterizer.kernels.row_spans import (
+    BOUNDLESS,
+    LEAST_BOUNDED_PIXELS,
+    find_spans,
+    weight_bounds,
+)
 from taichi_softras.rasterizer.kernels.softmax import HIDDEN_LOGIT, depth_rate
 from taichi_softras.rasterizer.kernels.texel_sums import texel_sum_funcs
 from taichi_softras.rasterizer.kernels.textures import load_corner_numbers
 from taichi_softras.rasterizer.kernels.variant import Variant
-
-LEAST_CLIPPED_PIXELS = 48
-"""Pixels of a box from which on it pays to look which of them the face can reach."""
 
 
 @functools.cache
@@ -283,7 +285,7 @@ def chunk_sum_kernel(variant: Variant) -> Any:
             total = ti.Vector([dtype(0.0)] * size)
             is_small = True
             if ti.static(has_spans):
-                is_small = chunk.num_pixels < LEAST_CLIPPED_PIXELS
+                is_small = chunk.num_pixels < LEAST_BOUNDED_PIXELS
                 if not is_small:
                     limit = item_of(sigma, b) * cutoff
                     scale = isotropic_scale(height, width, dtype)

@@ -31,7 +31,7 @@ from taichi_softras.rasterizer.kernels.softmax import (
     background_depth,
     depth_rate,
 )
-from taichi_softras.rasterizer.kernels.tiles import FACE_SHIFT, reaches_block
+from taichi_softras.rasterizer.kernels.tiles import FACE_SHIFT, block_bit
 from taichi_softras.rasterizer.kernels.variant import Variant
 
 
@@ -204,12 +204,10 @@ def drawing_kernel(variant: Variant, *, whole_pixels: bool = False) -> Any:
             depths=ti.Vector([dtype(0.0)] * lanes),
             places=ti.Matrix([[dtype(0.0)] * lanes] * 3),
         )
+        bit = block_bit(top % frame.tile_size, left % frame.tile_size, frame.tile_size)
         for k in range(starts[tile], starts[tile + 1]):
             # Most blocks of the tiles that a small face touches are out of its reach.
-            if not reaches_block(
-                *(entries[k], top % frame.tile_size, left % frame.tile_size),
-                *(block_rows, block_cols),
-            ):
+            if (entries[k] >> bit & 1) == 0:
                 continue
             f = ti.cast(entries[k] >> FACE_SHIFT, ti.i32)
             face = load_face(records, b_face, f)

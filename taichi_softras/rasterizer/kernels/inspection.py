@@ -21,7 +21,7 @@ from taichi_softras.rasterizer.kernels.softmax import (
     depth_weight,
 )
 from taichi_softras.rasterizer.kernels.textures import varying_at
-from taichi_softras.rasterizer.kernels.tiles import FACE_SHIFT, reaches_block
+from taichi_softras.rasterizer.kernels.tiles import FACE_SHIFT, reaches_pixel
 from taichi_softras.rasterizer.kernels.variant import Variant
 
 
@@ -98,7 +98,7 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
             front_visible = dtype(0.0)
             front_depth = behind
             for k in range(starts[tile], starts[tile + 1]):
-                if reaches_block(entries[k], row % tile_size, col % tile_size, 1, 1):
+                if reaches_pixel(entries[k], row % tile_size, col % tile_size, tile_size):
                     f = ti.cast(entries[k] >> FACE_SHIFT, ti.i32)
                     cover, visible, depth, _weights = look_at(
                         records, b, f, point, inverse_sigma, near, far, cutoff
@@ -120,7 +120,7 @@ def inspection_kernels(variant: Variant) -> SimpleNamespace:
                 background_weight = depth_weight(behind, nearest, rate)
                 total = background_weight
                 for k in range(starts[tile], starts[tile + 1]):
-                    if reaches_block(entries[k], row % tile_size, col % tile_size, 1, 1):
+                    if reaches_pixel(entries[k], row % tile_size, col % tile_size, tile_size):
                         f = ti.cast(entries[k] >> FACE_SHIFT, ti.i32)
                         _cover, visible, depth, _weights = look_at(
                             records, b, f, point, inverse_sigma, near, far, cutoff

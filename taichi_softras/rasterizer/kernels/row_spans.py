@@ -1,4 +1,4 @@
-"""Which pixels of a row of a face's box the face can reach: `weight_bounds` say."""
+"""Which pixels of a face's box the face can reach: `weight_bounds` say."""
 
 from taichi_softras.arrays.kernels.arithmetic import greater, inverse, lesser
 from taichi_softras.arrays.launcher import func
@@ -13,6 +13,9 @@ from taichi_softras.rasterizer.kernels.plane_geometry import (
 
 BOUNDLESS = -(2.0**120)
 """Bound of barycentric coordinates that are not known to have one."""
+
+LEAST_BOUNDED_PIXELS = 48
+"""Pixels of a box from which on it pays to look which of them the face can reach."""
 
 LEAST_GROWTH = 2.0**-40
 """Growth of a barycentric coordinate from pixel to pixel that tells nothing of columns."""
@@ -55,6 +58,19 @@ def weight_bounds(face: ti.template(), s, scale, border: ti.template(), dtype: t
 
 
 @func
+def weight_steps(face: ti.template(), height, width, dtype: ti.template()):
+    """How barycentric coordinates change from a pixel to the next: to the right, and down."""
+    scale = isotropic_scale(height, width, dtype)
+    step_x = 2 * scale[0] * inverse(ti.cast(width, dtype), dtype)
+    step_y = 2 * scale[1] * inverse(ti.cast(height, dtype), dtype)
+    right = ti.Vector([face.slopes[0, 0], face.slopes[1, 0]]) * step_x
+    down = ti.Vector([face.slopes[0, 1], face.slopes[1, 1]]) * -step_y
+    growth = ti.Vector([-right[0] - right[1], right[0], right[1]])
+    sinking = ti.Vector([-down[0] - down[1], down[0], down[1]])
+    return growth, sinking
+
+
+@func
 def find_spans(
     firsts: ti.template(),
     ends: ti.template(),
@@ -77,16 +93,10 @@ def find_spans(
         lanes: How many rows.
         dtype: Precision.
     """
-    scale = isotropic_scale(chunk.height, chunk.width, dtype)
-    step_x = 2 * scale[0] * inverse(ti.cast(chunk.width, dtype), dtype)
-    step_y = 2 * scale[1] * inverse(ti.cast(chunk.height, dtype), dtype)
     row = chunk.first_row + first_row
     point = pixel_center(row, chunk.first_col, chunk.height, chunk.width, dtype)
     w = barycentric(point - corner_of(face.corners, 0), face.slopes)
-    right = ti.Vector([face.slopes[0, 0], face.slopes[1, 0]]) * step_x
-    down = ti.Vector([face.slopes[0, 1], face.slopes[1, 1]]) * -step_y
-    growth = ti.Vector([-right[0] - right[1], right[0], right[1]])
-    sinking = ti.Vector([-down[0] - down[1], down[0], down[1]])
+    growth, sinking = weight_steps(face, chunk.height, chunk.width, dtype)
     per_growth = ti.Vector([dtype(0.0)] * 3)
     for k in ti.static(range(3)):
         if ti.abs(growth[k]) > ti.cast(LEAST_GROWTH, dtype):

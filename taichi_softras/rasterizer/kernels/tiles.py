@@ -6,60 +6,161 @@ sorted by face, so that images don't depend on the order in which threads ran.
 
 import functools
 from types import SimpleNamespace
+from typing import Any
 
+from taichi_softras.arrays.kernels.arithmetic import item_of
 from taichi_softras.arrays.kernels.scan import scan, scan_serially
 from taichi_softras.arrays.kernels.sort import sort_stretch
 from taichi_softras.arrays.launcher import func, kernel
 from taichi_softras.backend import ti
+from taichi_softras.rasterizer.kernels.blocks import CPU_BLOCK
 from taichi_softras.rasterizer.kernels.boxes import BOX_TYPE
+from taichi_softras.rasterizer.kernels.face_record import load_face, record_type
+from taichi_softras.rasterizer.kernels.plane_geometry import (
+    barycentric,
+    corner_of,
+    isotropic_scale,
+    pixel_center,
+)
+from taichi_softras.rasterizer.kernels.row_spans import (
+    LEAST_BOUNDED_PIXELS,
+    SLACK,
+    weight_bounds,
+    weight_steps,
+)
+
+BLOCK_ROWS, BLOCK_COLS = CPU_BLOCK
+"""Pixels of which a tile's entry says whether a face can reach any."""
+
+ROW_SHIFT, COL_SHIFT = BLOCK_ROWS.bit_length() - 1, BLOCK_COLS.bit_length() - 1
+
+LARGEST_TILE = 16
+"""Side of the largest tiles, in pixels: they have 32 blocks. The others' is 8, or 4."""
+
+FACE_SHIFT = 32
+"""Bits of a tile's entry below the index of the face: the blocks of the tile that it can reach."""
 
 
 @func
-def tile_range(boxes: ti.template(), b, f, tile_size):
+def tile_shift(tile_size):
+    """By how many bits to shift a pixel's row or column for its tile's: divisions take longer."""
+    return ti.select(tile_size == 4, 2, ti.select(tile_size == 8, 3, 4))
+
+
+@func
+def tile_range(box: ti.template(), tile_size):
     """First and last row and column of tiles that a face's box touches; none if first > last."""
-    box = boxes[b, f]
-    row = box[0]
-    col = box[1]
-    rows = box[2]
-    cols = box[3]
-    first = ti.Vector([row // tile_size, col // tile_size])
-    last = ti.Vector([(row + rows - 1) // tile_size, (col + cols - 1) // tile_size])
-    if rows * cols == 0:
+    shift = tile_shift(tile_size)
+    first = ti.Vector([box[0] >> shift, box[1] >> shift])
+    last = ti.Vector([(box[0] + box[2] - 1) >> shift, (box[1] + box[3] - 1) >> shift])
+    if box[2] * box[3] == 0:
         last = first - 1
     return first, last
 
 
-LARGEST_TILE = 16
-"""Side of the largest tiles, in pixels: positions in a tile take 4 bits."""
-
-FACE_SHIFT = 16
-"""Bits of a tile's entry below the index of the face: the pixels of the tile that it can reach."""
+@func
+def block_bit(row, col, tile_size):
+    """Number of the bit of a tile's entry that stands for a pixel, counted in the tile."""
+    return row // BLOCK_ROWS * (tile_size // BLOCK_COLS) + col // BLOCK_COLS
 
 
 @func
-def pack_entry(boxes: ti.template(), b, f, first_row, first_col, tile_size):
-    """Make the entry of a face in the list of the tile whose first pixel is given.
+def reaches_pixel(entry, row, col, tile_size):
+    """Tell whether the block of a pixel, counted in the tile, is among those of a tile's entry."""
+    return (entry >> block_bit(row, col, tile_size) & 1) != 0
 
-    It holds the face, and the first and last row and column of its box within the tile.
+
+@func
+def blocks_of_box(box: ti.template(), first_row, first_col, tile_size):
+    """Find the blocks of a tile, whose first pixel is given, that a face's box touches, as bits."""
+    top = ti.max(box[0] - first_row, 0) >> ROW_SHIFT
+    left = ti.max(box[1] - first_col, 0) >> COL_SHIFT
+    bottom = (ti.min(box[0] + box[2] - first_row, tile_size) - 1) >> ROW_SHIFT
+    right = (ti.min(box[1] + box[3] - first_col, tile_size) - 1) >> COL_SHIFT
+    across = tile_size // BLOCK_COLS
+    one = ti.cast(1, ti.i64)
+    rows = (one << ((bottom + 1) * across)) - (one << (top * across))
+    cols = (one << (right + 1)) - (one << left)
+    # The first column of all rows, times those of one row.
+    column = ti.select(across == 4, 0x11111111, ti.select(across == 2, 0x55555555, 0x3))
+    return rows & (column * cols)
+
+
+@func
+def blocks_within(
+    excess: ti.template(),
+    growth: ti.template(),
+    sinking: ti.template(),
+    rows,
+    cols,
+    tile_size,
+    lanes: ti.template(),
+    dtype: ti.template(),
+):
+    """Find the blocks of a tile that have pixels within a face's bounds, as bits.
+
+    Args:
+        excess: `block_excess` of the block whose first pixel is that of the face's box.
+        growth: How it changes from a pixel to the next, to the right.
+        sinking: How it changes from a pixel to the next, down.
+        rows: Down from the first pixel of the box to that of the tile.
+        cols: To the right, likewise.
+        tile_size: Side of the tile.
+        lanes: How many blocks to look at at a time.
+        dtype: Precision.
     """
-    box = boxes[b, f]
-    top = ti.max(box[0] - first_row, 0)
-    left = ti.max(box[1] - first_col, 0)
-    bottom = ti.min(box[0] + box[2] - first_row, tile_size) - 1
-    right = ti.min(box[1] + box[3] - first_col, tile_size) - 1
-    reach = (top << 12) | (bottom << 8) | (left << 4) | right
-    return (ti.cast(f, ti.i64) << FACE_SHIFT) | ti.cast(reach, ti.i64)
+    # A division of integers would keep the loop from becoming vector instructions.
+    across = tile_size // BLOCK_COLS
+    shift = across >> 1  # its logarithm, as it is 1, 2 or 4
+    blocks = ti.cast(0, ti.i64)
+    for group in range((tile_size // BLOCK_ROWS * across + lanes - 1) // lanes):
+        bits = 0
+        for lane in range(lanes):
+            block = group * lanes + lane
+            row = ti.cast(rows + (block >> shift) * BLOCK_ROWS, dtype)
+            col = ti.cast(cols + (block & (across - 1)) * BLOCK_COLS, dtype)
+            is_within = True
+            for k in ti.static(range(3)):
+                is_within &= excess[k] + col * growth[k] + row * sinking[k] > 0
+            bits |= ti.cast(is_within, ti.i32) << lane
+        blocks |= ti.cast(bits, ti.i64) << (group * lanes)
+    return blocks
 
 
 @func
-def reaches_block(entry, row, col, rows: ti.template(), cols: ti.template()):
-    """Tell whether a face's box holds any of a block of pixels, whose first is given."""
-    reach = ti.cast(entry & ((1 << FACE_SHIFT) - 1), ti.i32)
-    # Negative where a coordinate is out of its range. One sign to look at: a branch for each of
-    # the four comparisons would be hard to predict.
-    below = (row + rows - 1 - (reach >> 12)) | ((reach >> 8 & 15) - row)
-    beside = (col + cols - 1 - (reach >> 4 & 15)) | ((reach & 15) - col)
-    return (below | beside) >= 0
+def block_excess(
+    face: ti.template(),
+    box: ti.template(),
+    s,
+    height,
+    width,
+    border: ti.template(),
+    dtype: ti.template(),
+):
+    """By how much a block's largest barycentric coordinates are above a face's bounds.
+
+    Args:
+        face: As `describe_face` made it.
+        box: Its box, whose first pixel is the block's.
+        s: As `weight_bounds` has it.
+        height: Rows of the image.
+        width: Columns of the image.
+        border: `families.Coverage.border` of the signed distance.
+        dtype: Precision.
+
+    Returns:
+        That of each coordinate; and how it changes from a pixel to the next, to the right and down.
+    """
+    growth, sinking = weight_steps(face, height, width, dtype)
+    point = pixel_center(box[0], box[1], height, width, dtype)
+    excess = barycentric(point - corner_of(face.corners, 0), face.slopes)
+    excess -= weight_bounds(face, s, isotropic_scale(height, width, dtype), border, dtype)
+    for k in ti.static(range(3)):
+        excess[k] += ti.max(growth[k], 0) * (BLOCK_COLS - 1) + ti.max(sinking[k], 0) * (
+            BLOCK_ROWS - 1
+        )
+        excess[k] += (ti.abs(growth[k]) + ti.abs(sinking[k])) * ti.cast(SLACK, dtype)
+    return excess, growth, sinking
 
 
 @func
@@ -75,33 +176,63 @@ def count_faces(
     if ti.static(serial):
         ti.loop_config(serialize=True)
     for b, f in ti.ndrange(boxes.shape[0], boxes.shape[1]):
-        first, last = tile_range(boxes, b, f, tile_size)
+        box = boxes[b, f]
+        first, last = tile_range(box, tile_size)
         for row in range(first[0], last[0] + 1):
             for col in range(first[1], last[1] + 1):
-                counts[(boxes[b, f][4] * tile_rows + row) * tile_cols + col] += 1
+                counts[(box[4] * tile_rows + row) * tile_cols + col] += 1
 
 
 @func
 def fill_lists(
     boxes: ti.template(),
+    records: ti.template(),
+    sigma: ti.template(),
+    cutoff,
+    height,
+    width,
     tile_size,
     tile_rows,
     tile_cols,
     starts: ti.template(),
     counts: ti.template(),
     entries: ti.template(),
+    border: ti.template(),
+    lanes: ti.template(),
     serial: ti.template(),
+    dtype: ti.template(),
 ):
-    """Write the faces of each tile into its part of the list, and count down to 0."""
+    """Write the faces of each tile into its part of the list, and count down to 0.
+
+    An entry holds the face, and a bit for each of the tile's blocks that the face can reach.
+    """
     if ti.static(serial):
         ti.loop_config(serialize=True)
     for b, f in ti.ndrange(boxes.shape[0], boxes.shape[1]):
-        first, last = tile_range(boxes, b, f, tile_size)
+        box = boxes[b, f]
+        first, last = tile_range(box, tile_size)
+        excess = ti.Vector([dtype(0.0)] * 3)
+        growth = ti.Vector([dtype(0.0)] * 3)
+        sinking = ti.Vector([dtype(0.0)] * 3)
+        is_bounded = box[2] * box[3] >= LEAST_BOUNDED_PIXELS
+        if ti.static(border != "none"):
+            if is_bounded:
+                excess, growth, sinking = block_excess(
+                    *(load_face(records, b, f), box, item_of(sigma, box[4]) * cutoff),
+                    *(height, width, border, dtype),
+                )
         for row in range(first[0], last[0] + 1):
             for col in range(first[1], last[1] + 1):
-                tile = (boxes[b, f][4] * tile_rows + row) * tile_cols + col
+                tile = (box[4] * tile_rows + row) * tile_cols + col
                 slot = starts[tile + 1] - ti.atomic_sub(counts[tile], 1)
-                entries[slot] = pack_entry(boxes, b, f, row * tile_size, col * tile_size, tile_size)
+                blocks = blocks_of_box(box, row * tile_size, col * tile_size, tile_size)
+                if ti.static(border != "none"):
+                    if is_bounded:
+                        blocks &= blocks_within(
+                            *(excess, growth, sinking, row * tile_size - box[0]),
+                            *(col * tile_size - box[1], tile_size, lanes, dtype),
+                        )
+                entries[slot] = (ti.cast(f, ti.i64) << FACE_SHIFT) | blocks
 
 
 @func
@@ -114,11 +245,18 @@ def sort_lists(starts: ti.template(), entries: ti.template(), serial: ti.templat
 
 
 @functools.cache
-def tile_kernels() -> SimpleNamespace:
-    """Build the kernels that turn boxes into lists of faces, one list a tile."""
+def tile_kernels(dtype: Any, border: str, lanes: int) -> SimpleNamespace:
+    """Build the kernels that turn boxes into lists of faces, one list a tile.
+
+    Args:
+        dtype: Precision of the faces' records.
+        border: `families.Coverage.border` of their signed distance.
+        lanes: How many blocks a thread looks at at a time, as vectors of a CPU have.
+    """
     boxes_type = ti.types.ndarray(dtype=BOX_TYPE, ndim=2)
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
     longs = ti.types.ndarray(dtype=ti.i64, ndim=1)
+    numbers = ti.types.ndarray(dtype=dtype, ndim=1)
 
     @kernel
     def count(
@@ -134,6 +272,11 @@ def tile_kernels() -> SimpleNamespace:
     @kernel
     def fill(
         boxes: boxes_type,  # (B, F), in
+        records: ti.types.ndarray(dtype=record_type(dtype), ndim=2),  # (B, F), in
+        sigma: numbers,  # (B or 1,), in
+        cutoff: dtype,
+        height: ti.i32,
+        width: ti.i32,
         tile_size: ti.i32,
         tile_rows: ti.i32,
         tile_cols: ti.i32,
@@ -142,7 +285,10 @@ def tile_kernels() -> SimpleNamespace:
         entries: longs,  # (starts[-1],), out
     ):
         """Write the faces of each tile into its part of the list."""
-        fill_lists(boxes, tile_size, tile_rows, tile_cols, starts, counts, entries, False)
+        fill_lists(
+            *(boxes, records, sigma, cutoff, height, width, tile_size, tile_rows, tile_cols),
+            *(starts, counts, entries, border, lanes, False, dtype),
+        )
 
     @kernel
     def sort(
@@ -156,18 +302,27 @@ def tile_kernels() -> SimpleNamespace:
 
 
 @functools.cache
-def few_faces_kernel(*, serial: bool):
+def few_faces_kernel(dtype: Any, border: str, lanes: int, *, serial: bool):
     """Build the kernel that lists faces at once, if the number of entries is known to be small.
 
     Args:
+        dtype: As `tile_kernels` has it.
+        border: Likewise.
+        lanes: Likewise.
         serial: Whether one thread does so, as is best on a CPU: to wake others takes longer.
     """
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
     longs = ti.types.ndarray(dtype=ti.i64, ndim=1)
+    numbers = ti.types.ndarray(dtype=dtype, ndim=1)
 
     @kernel
     def list_few(
         boxes: ti.types.ndarray(dtype=BOX_TYPE, ndim=2),  # (B, F), in
+        records: ti.types.ndarray(dtype=record_type(dtype), ndim=2),  # (B, F), in
+        sigma: numbers,  # (B or 1,), in
+        cutoff: dtype,
+        height: ti.i32,
+        width: ti.i32,
         tile_size: ti.i32,
         tile_rows: ti.i32,
         tile_cols: ti.i32,
@@ -182,7 +337,10 @@ def few_faces_kernel(*, serial: bool):
             scan_serially(counts, starts)
         else:
             scan(counts, chunk_sums, starts)
-        fill_lists(boxes, tile_size, tile_rows, tile_cols, starts, counts, entries, serial)
+        fill_lists(
+            *(boxes, records, sigma, cutoff, height, width, tile_size, tile_rows, tile_cols),
+            *(starts, counts, entries, border, lanes, serial, dtype),
+        )
         sort_lists(starts, entries, serial)
 
     return list_few
