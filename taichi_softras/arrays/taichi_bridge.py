@@ -29,6 +29,8 @@ class _Vectors(ti.lang.matrix.VectorNdarray):  # type: ignore[misc]
     if not hasattr(ti.lang.matrix.VectorNdarray, "__del__"):  # as it has in Quadrants
 
         def __del__(self) -> None:
+            if getattr(self, "arr", None) is None:
+                return  # it was interrupted while it was made
             runtime = impl.get_runtime() if impl is not None else None  # None when Python ends
             if runtime is not None and runtime.prog is not None:
                 runtime.prog.delete_ndarray(self.arr)

@@ -24,13 +24,20 @@ from taichi_softras.captures._colmap import MODELS, image_folder, import_pycolma
 from taichi_softras.captures._shot import pictures_in
 from taichi_softras.captures.given_masks import given_mask, mask_file, without_masks
 from taichi_softras.captures.masks import Background, mask_object
-from taichi_softras.files.photographs import read_photograph
+from taichi_softras.files.photographs import photograph_size, read_photograph
 
 FEW = 50
 """Features with which a picture is hardly ever placed."""
 
 MOST_READERS = 4
 """Pictures whose features are found at a time, at most: each takes half a gigabyte."""
+
+FAINTEST = 0.003
+"""Contrast of features: with COLMAP's own bound, which is higher, small pictures have too few."""
+
+TOLERANCE = 1 / 400
+"""How far a feature that places a point may be from where that is seen in the end, as a share of
+the longer side; but not less than a pixel, nor more than COLMAP's 4, which suit large pictures."""
 
 OnStage = Callable[[str, int, int], None]
 
@@ -218,6 +225,8 @@ class _Finder:
         self._database = work / "database.db"
         self._threads = options.threads or -1
         self._features: dict[str, int] = {}
+        longer = max(photograph_size(pictures[0]))
+        self._tolerance = min(max(longer * TOLERANCE, 1.0), 4.0)
 
     def extract(self) -> None:
         """Find features."""
@@ -236,6 +245,7 @@ class _Finder:
         extraction.max_image_size = options.longest
         extraction.num_threads = min(options.threads or MOST_READERS, MOST_READERS)
         extraction.sift.max_num_features = options.features
+        extraction.sift.peak_threshold = FAINTEST
         pycolmap.extract_features(
             *places[:2], self._names, mode, reader_options=reader, extraction_options=extraction
         )
@@ -260,18 +270,12 @@ class _Finder:
     def place(self, on_picture: Callable[[int], None]) -> Any:
         """Place picture after picture, and return the largest model."""
         pycolmap, options = self._pycolmap, self._options
-        mapping = pycolmap.IncrementalPipelineOptions()
-        mapping.min_model_size = options.fewest
-        mapping.random_seed = mapping.mapper.random_seed = options.seed
-        mapping.triangulation.random_seed = options.seed
-        mapping.extract_colors = False
-        mapping.num_threads = mapping.mapper.num_threads = 1  # sums in one order
         counted = iter(range(2, len(self._names) + 1))
         models = pycolmap.incremental_mapping(
             str(self._database),
             str(self._folder),
             str(self._work),
-            options=mapping,
+            options=self._mapping(),
             initial_image_pair_callback=lambda: on_picture(next(counted, len(self._names))),
             next_image_callback=lambda: on_picture(next(counted, len(self._names))),
         )
@@ -285,6 +289,18 @@ class _Finder:
                 f"show, too: the largest group, of {len(groups[0])}, is taken"
             )
         return max(models.values(), key=lambda model: len(_names_of(model)))
+
+    def _mapping(self) -> Any:
+        mapping = self._pycolmap.IncrementalPipelineOptions()
+        mapping.min_model_size = self._options.fewest
+        mapping.extract_colors = False
+        mapping.num_threads = mapping.mapper.num_threads = 1  # sums in one order
+        mapping.random_seed = mapping.mapper.random_seed = self._options.seed
+        mapping.triangulation.random_seed = self._options.seed
+        mapping.mapper.init_max_error = mapping.mapper.filter_max_reproj_error = self._tolerance
+        mapping.triangulation.merge_max_reproj_error = self._tolerance
+        mapping.triangulation.complete_max_reproj_error = self._tolerance
+        return mapping
 
     def _reason(self, found: int) -> str:
         """Say why too few cameras were found."""

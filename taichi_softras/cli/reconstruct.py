@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +27,7 @@ from taichi_softras.meshes.primitives import icosphere
 from taichi_softras.reconstruction.fit import Progress, check_captures, hull_of, reconstruct
 from taichi_softras.reconstruction.options import ReconstructionOptions
 from taichi_softras.reconstruction.report import write_report
+from taichi_softras.viewer.growing import GrowingPage, growing_page
 
 FolderArgument = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FOLDER")]
 OutputArgument = Annotated[Path, tyro.conf.arg(aliases=["-o"])]
@@ -82,6 +85,10 @@ class Reconstruct:
             the result is.
         minutes: Time to be done in, about; by default all steps are taken.
         resume: Whether to go on from the checkpoint in the output folder.
+        view: Whether to serve a page to browsers on which the mesh grows, among the cameras. In
+            the end it stays until Ctrl+C.
+        host: Address to serve at; 0.0.0.0 lets other machines in.
+        port: Where to serve.
         options: How the mesh is fitted.
     """
 
@@ -95,6 +102,9 @@ class Reconstruct:
     truth: Path | None = None
     minutes: float | None = None
     resume: bool = False
+    view: bool = False
+    host: str = "127.0.0.1"
+    port: int = 8080
     options: Annotated[ReconstructionOptions, tyro.conf.OmitArgPrefixes] = field(
         default_factory=ReconstructionOptions
     )
@@ -109,13 +119,36 @@ class Reconstruct:
         captures = self._read()
         fitted, held_out = split(captures, held_out_of(captures.names, self.hold_out))
         start = start_of(self.init, fitted, self.options)
+        with growing_page(fitted, self.host, self.port) if self.view else nullcontext() as page:
+            if page is not None:
+                print(f"the mesh grows at {page.url}", flush=True)
+            mesh = self._fit(fitted, start, checkpoint, page)
+            write_meshes(mesh, self.output)
+            facts = {
+                "seconds": round(time.monotonic() - began, 1),
+                "peak memory, MiB": round(peak_memory() / 2**20),
+                "settings": settings_of(self),
+            }
+            if truth is not None:
+                facts["chamfer distance to the truth"] = distance_of(mesh, truth)
+            numbers = write_report(self.output, mesh, fitted=fitted, held_out=held_out, facts=facts)
+            _say(self.output, numbers)
+            if page is not None:
+                page.finish(mesh)
+                _stay(page.url)
+
+    def _fit(
+        self, fitted: Captures, start: Mesh | None, checkpoint: Path, page: GrowingPage | None
+    ) -> Mesh:
+        """Make the mesh, and show how far that has come."""
+        new = not self.output.exists()
         self.output.mkdir(parents=True, exist_ok=True)
         if not self.resume:
             checkpoint.unlink(missing_ok=True)
-        watcher = _Watcher(self.output)
+        watcher = _Watcher(self.output, page)
         try:
             with watcher:
-                mesh = reconstruct(
+                return reconstruct(
                     fitted,
                     self.options,
                     start=start,
@@ -126,16 +159,9 @@ class Reconstruct:
         except KeyboardInterrupt:
             watcher.keep()
             raise
-        write_meshes(mesh, self.output)
-        facts = {
-            "seconds": round(time.monotonic() - began, 1),
-            "peak memory, MiB": round(peak_memory() / 2**20),
-            "settings": settings_of(self),
-        }
-        if truth is not None:
-            facts["chamfer distance to the truth"] = distance_of(mesh, truth)
-        numbers = write_report(self.output, mesh, fitted=fitted, held_out=held_out, facts=facts)
-        _say(self.output, numbers)
+        finally:
+            if new and not any(self.output.iterdir()):
+                self.output.rmdir()  # nothing has come of it
 
     def _read(self) -> Captures:
         """Read the photographs, and find their cameras if that is wanted."""
@@ -256,15 +282,23 @@ def say_written(folder: Path) -> None:
         print(f"wrote {folder / name}")
 
 
+def _stay(url: str) -> None:
+    """Leave the page up until somebody has seen enough."""
+    print(f"serving the mesh at {url}; Ctrl+C ends it", flush=True)
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
+
+
 class _Watcher:
     """Shows progress, and keeps the mesh as it is when one is interrupted.
 
     Args:
         folder: Where to.
+        page: What shows it to browsers, too; None if there is none.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, page: GrowingPage | None = None) -> None:
+        self._folder, self._page = folder, page
         self._last: Progress | None = None
         self._bar = Bar("hull")
 
@@ -277,6 +311,8 @@ class _Watcher:
     def show(self, progress: Progress) -> None:
         """Show how far a fit has come."""
         self._last = progress
+        if self._page is not None:
+            self._page.show(progress)
         self._bar.show(
             f"{progress.number + 1} of {progress.stages}: {progress.stage}",
             progress.step,

@@ -1,6 +1,10 @@
 """Optimisers for Taichi programs. PyTorch has its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.options import check_flag, check_number, check_positive
@@ -78,6 +82,40 @@ class Adam:
         with launching(self._parameters):
             for parameter in self._parameters:
                 parameter.grad.fill(0)
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Copy what it remembers of earlier steps, as NumPy arrays: not the parameters.
+
+        Returns:
+            ``steps``, and ``mean 0``, ``square 0`` and so on, of each parameter.
+        """
+        found: dict[str, NDArray[Any]] = {"steps": np.array(self._steps)}
+        with launching(self._parameters):
+            for i, (mean, square) in enumerate(zip(self._means, self._squares)):
+                found |= {f"mean {i}": mean.to_numpy(), f"square {i}": square.to_numpy()}
+        return found
+
+    def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what `state_dict` of another has copied: steps go on to the same bits.
+
+        Raises:
+            ValueError: If an array is missing, or of another shape or dtype.
+        """
+        own = self.state_dict()
+        for name, array in own.items():
+            if name not in state:
+                raise ValueError(f"state must have {name!r}, got {sorted(state)}")
+            given = np.asarray(state[name])
+            if given.shape != array.shape or given.dtype.kind != array.dtype.kind:
+                raise ValueError(
+                    f"state[{name!r}] must be {array.dtype} {array.shape}, "
+                    f"got {given.dtype} {given.shape}"
+                )
+        self._steps = int(state["steps"])
+        with launching(self._parameters):
+            for i, (mean, square) in enumerate(zip(self._means, self._squares)):
+                mean.from_numpy(np.ascontiguousarray(state[f"mean {i}"]))
+                square.from_numpy(np.ascontiguousarray(state[f"square {i}"]))
 
     def step(self) -> None:
         """Move the parameters one step down their gradients.

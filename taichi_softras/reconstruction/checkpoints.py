@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,13 @@ from taichi_softras.files.paths import whole_file
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.reconstruction.descent import FitState
 
+REMEMBERED = "descent "
+"""What names of arrays of an unfinished stage begin with."""
+
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """What a fit has found after some of its stages.
+    """What a fit has found after some of its stages, and some steps of the next.
 
     Attributes:
         origin: What it was made of, as JSON has it: a fit goes on from its own only.
@@ -26,6 +30,8 @@ class Checkpoint:
         state: What they found, in a frame in which the object has size 2 round the origin.
         center: Where that frame's origin is in the world, (3,).
         scale: How many of its units are one of the world's.
+        steps_done: How many steps of the next stage are done.
+        memory: What its `PhotoDescent` had changed by then; empty before the first.
     """
 
     origin: dict[str, Any]
@@ -33,6 +39,8 @@ class Checkpoint:
     state: FitState
     center: NDArray[np.float64]
     scale: float
+    steps_done: int = 0
+    memory: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def world_mesh(self) -> Mesh:
         """The mesh in world units, in float32 if it fits."""
@@ -45,6 +53,7 @@ class Checkpoint:
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint, whole or not at all."""
     state = checkpoint.state
+    memory: dict[str, Any] = {REMEMBERED + name: x for name, x in checkpoint.memory.items()}
     with whole_file(path) as temporary, temporary.open("wb") as file:
         np.savez(
             file,
@@ -57,6 +66,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             light=state.light,
             center=checkpoint.center,
             scale=checkpoint.scale,
+            steps_done=checkpoint.steps_done,
+            **memory,
         )
 
 
@@ -79,6 +90,8 @@ def load_checkpoint(path: Path, origin: dict[str, Any]) -> Checkpoint | None:
             FitState(mesh, found["gains"], found["light"]),
             found["center"],
             float(found["scale"]),
+            int(found["steps_done"]),
+            {k.removeprefix(REMEMBERED): x for k, x in found.items() if k.startswith(REMEMBERED)},
         )
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
         raise ValueError(f"{str(path)!r} must be a checkpoint, and is damaged") from None

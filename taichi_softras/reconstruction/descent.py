@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -114,6 +115,34 @@ class PhotoDescent:
             mesh = mesh.with_colors(self._colors.to_numpy()[0])
         gains = self._gains / np.exp(np.log(self._gains).mean())
         return FitState(mesh, gains, self._light.to_numpy()[0].astype(np.float64))
+
+    def memory(self) -> dict[str, NDArray[Any]]:
+        """Copy all that steps change, by name, for `recall`."""
+        found: dict[str, NDArray[Any]] = {"gains": self._gains.copy()}
+        found |= {name: array.to_numpy() for name, array in self._changing().items()}
+        for i, (optimizer, _) in enumerate(self._optimizers):
+            found |= {f"adam {i} {name}": x for name, x in optimizer.state_dict().items()}
+        return found
+
+    def recall(self, memory: Mapping[str, NDArray[Any]]) -> None:
+        """Take over what another one of the same state, captures and stage has had in `memory`.
+
+        Raises:
+            ValueError: If something is missing, or of another shape.
+        """
+        for name, array in self._changing().items():
+            if name not in memory or memory[name].shape != tuple(array.shape):
+                raise ValueError(f"memory must have {name} of shape {tuple(array.shape)}")
+            array.from_numpy(np.ascontiguousarray(memory[name]))
+        self._gains = memory["gains"].copy()
+        for i, (optimizer, _) in enumerate(self._optimizers):
+            start = f"adam {i} "
+            optimizer.load_state_dict(
+                {k.removeprefix(start): x for k, x in memory.items() if k.startswith(start)}
+            )
+
+    def _changing(self) -> dict[str, ti.Ndarray]:
+        return {"vertices": self._vertices, "colors": self._colors, "light": self._light}
 
     def step(self, views: NDArray[Any], progress: float) -> float:
         """Move one step down the gradient of some photographs' loss.

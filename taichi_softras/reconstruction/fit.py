@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -29,6 +30,10 @@ HULL_ROWS = 480
 
 FIT_SHARE = 0.85
 """Share of the time that the stages may take, where it is bounded; the rest is for the texture."""
+
+
+SAVE_SECONDS = 15.0
+"""How often a stage writes down how far it has come."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,9 @@ def reconstruct(
         options: How; the defaults if None.
         start: A mesh to start from in place of the visual hull, in world units.
         minutes: Wall time to be done in, about: stages end early. Above 0.
-        checkpoint: A file that keeps what each stage has found. If it is there, of the same
-            photographs and options, the fit goes on after the last stage that is in it, to the
-            same bits.
+        checkpoint: A file that keeps what each stage has found, and, every quarter of a minute,
+            how far the stage has come. If it is there, of the same photographs and options, the
+            fit goes on from it, to the same bits.
         on_step: Called before the first step of each stage, and after each step.
 
     Returns:
@@ -107,8 +112,8 @@ def reconstruct(
     for number in range(done.stages_done, len(stages)):
         time_left = None if ends is None else FIT_SHARE * (ends - time.monotonic())
         share = _share(stages, number, time_left, captures)
-        state = _run_stage(done.state, placed, stages[number], options, number, share, reporter)
-        done = replace(done, stages_done=number + 1, state=state)
+        state = _run_stage(done, placed, options, share, reporter, path)
+        done = Checkpoint(origin, number + 1, state, center, scale)
         _save(path, done)
     return _finish(done, captures, options)
 
@@ -178,34 +183,45 @@ def hull_of(captures: Captures, options: ReconstructionOptions) -> Mesh:
 
 
 def _run_stage(
-    state: FitState,
+    done: Checkpoint,
     captures: Captures,
-    stage: Stage,
     options: ReconstructionOptions,
-    number: int,
     seconds: float | None,
     reporter: _Reporter,
+    path: Path | None,
 ) -> FitState:
-    """Remesh, and fit; smooth what goes through itself, before and after."""
+    """Remesh, and fit; smooth what goes through itself, before and after.
+
+    Of an unfinished stage the mesh is made once more, which gives the same, and the rest recalled.
+    """
+    number, state = done.stages_done, done.state
+    stage = reporter.stages[number]
     smaller = captures.reduced(stage.factor(*captures.known.shape[1:]))
     mesh = untangle(remesh(state.mesh, stage.length, rounds=5 if number == 0 else 2))
     if stage.kind == "colors" and (number == 0 or reporter.stages[number - 1].kind != "colors"):
         mesh = color_vertices(mesh, PhotoSampler(mesh, smaller, state.gains))
     descent = PhotoDescent(replace(state, mesh=mesh), smaller, stage, options)
     batches = view_batches(len(captures), options.views, seed=options.seed + number)
-    reporter.report(number, 0, None, descent)
-    for step, over in _steps(stage.steps, seconds):
+    if done.steps_done:
+        descent.recall(done.memory)
+        batches = itertools.islice(batches, done.steps_done, None)
+    reporter.report(number, done.steps_done, None, descent)
+    saved = time.monotonic()
+    for step, over in _steps(stage.steps, seconds, done.steps_done):
         views = next(batches)
         loss = descent.step(np.arange(len(captures)) if views is None else views, over)
+        if path is not None and time.monotonic() - saved >= SAVE_SECONDS:
+            _save(path, replace(done, steps_done=step + 1, memory=descent.memory()))
+            saved = time.monotonic()
         reporter.report(number, step + 1, loss, descent)
     fitted = descent.state
     return replace(fitted, mesh=untangle(fitted.mesh))
 
 
-def _steps(count: int, seconds: float | None) -> Iterator[tuple[int, float]]:
-    """Number steps, and say how much is over, of them or of the time."""
+def _steps(count: int, seconds: float | None, first: int) -> Iterator[tuple[int, float]]:
+    """Number steps from some on, and say how much is over, of them or of the time."""
     began = time.monotonic()
-    for step in range(count):
+    for step in range(first, count):
         over = step / count
         if seconds is not None:
             spent = (time.monotonic() - began) / max(seconds, 1e-9)

@@ -1,6 +1,5 @@
 """The viewer in a browser, by viser: for those whose GPU is in another room."""
 
-import contextlib
 import math
 import queue
 import tempfile
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from taichi_softras.viewer._server import page_server
 from taichi_softras.viewer.controls import Action, Choice, Control, Slider, Toggle
 from taichi_softras.viewer.session import Session
 from taichi_softras.viewer.state import Orbit
@@ -49,24 +49,31 @@ def serve(
     Raises:
         RuntimeError: If viser is not installed.
     """
-    try:
-        import viser
-    except ImportError as error:
-        raise RuntimeError(
-            "the viewer in a browser needs viser: pip install 'taichi_softras[web]'"
-        ) from error
     stop = threading.Event() if stop is None else stop
-    with contextlib.redirect_stdout(None):  # it prints a banner
-        server = viser.ViserServer(host=host, port=port, label="softras view", verbose=False)
+    with page_server(host, port, "softras view") as server:
+        _serve(
+            server,
+            make_session,
+            height,
+            stop,
+            lambda: on_start(f"http://{host}:{server.get_port()}"),
+        )
+
+
+def _serve(
+    server: Any,
+    make_session: Callable[[Path], Session],
+    height: int,
+    stop: threading.Event,
+    on_start: Callable[[], None],
+) -> None:
     pages: dict[int, _Page] = {}
     arrivals: queue.SimpleQueue[Any] = queue.SimpleQueue()
     departures: queue.SimpleQueue[int] = queue.SimpleQueue()
     server.scene.set_up_direction("+y")
-    server.gui.configure_theme(dark_mode=True, show_share_button=False)
-    server.gui.main_panel.dock_right()  # beside the picture, not over it
     server.on_client_connect(arrivals.put)
     server.on_client_disconnect(lambda client: departures.put(client.client_id))
-    on_start(f"http://{host}:{server.get_port()}")
+    on_start()
     try:
         while not stop.is_set():
             while not arrivals.empty():
@@ -85,8 +92,6 @@ def serve(
     finally:
         for page in pages.values():
             page.close()
-        with contextlib.redirect_stdout(None):
-            server.stop()
 
 
 class _Page:

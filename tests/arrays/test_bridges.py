@@ -330,3 +330,14 @@ def test_from_numpy_copies_what_is_strided():
     assert array.grad is None
     assert (array.to_numpy() == numbers).all()
     assert sr.from_numpy(numbers, needs_grad=True).grad.to_numpy().max() == 0
+
+
+def test_vectors_that_were_interrupted_while_made_vanish_quietly():
+    """What they raised would be told of, and be an error here."""
+    from taichi_softras.arrays.taichi_bridge import _Vectors
+
+    made = _Vectors.__new__(_Vectors)
+    del made
+    made = _Vectors.__new__(_Vectors)
+    made.arr = None
+    del made

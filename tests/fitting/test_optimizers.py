@@ -6,6 +6,7 @@ import scenes
 import torch
 
 import taichi_softras as sr
+from taichi_softras.arrays.taichi_bridge import from_numpy
 from taichi_softras.backend import ti
 
 
@@ -98,3 +99,30 @@ def test_uniform_scales_all_numbers_by_the_largest_gradient(rng):
         square = 0.9 * square + 0.1 * gradient.square().max()
         values -= 0.1 * mean / (1 - 0.8**step) / ((square / (1 - 0.9**step)).sqrt() + 1e-8)
         np.testing.assert_allclose(array.to_numpy(), values.numpy(), rtol=1e-11)
+
+
+@pytest.mark.parametrize("uniform", [False, True])
+def test_goes_on_from_its_state_to_the_same_bits(uniform, numpy_rng):
+    gradients = numpy_rng.normal(size=(6, 2, 3)).astype(np.float32)
+
+    def steps(optimizer, values, gradients):
+        for gradient in gradients:
+            values.grad.from_numpy(np.ascontiguousarray(gradient))
+            optimizer.step()
+        return values.to_numpy()
+
+    def start(numbers):
+        values = from_numpy(numbers, needs_grad=True)
+        return sr.Adam([values], 0.1, uniform=uniform), values
+
+    optimizer, values = start(np.ones((2, 3), np.float32))
+    middle = steps(optimizer, values, gradients[:4])
+    state = optimizer.state_dict()
+    end = steps(optimizer, values, gradients[4:])
+    other, values = start(middle)
+    other.load_state_dict(state)
+    assert (steps(other, values, gradients[4:]) == end).all()
+    with pytest.raises(ValueError, match="state must have 'mean 0', got"):
+        other.load_state_dict({"steps": np.array(3)})
+    with pytest.raises(ValueError, match=r"state\['mean 0'\] must be float32 \(2, 3\), got .*"):
+        other.load_state_dict({**state, "mean 0": state["mean 0"].T})
