@@ -6,7 +6,6 @@ Source:
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,6 +37,13 @@ FAINTEST = 0.003
 TOLERANCE = 1 / 400
 """How far a feature that places a point may be from where that is seen in the end, as a share of
 the longer side; but not less than a pixel, nor more than COLMAP's 4, which suit large pictures."""
+
+MODEL_FILES = tuple(
+    f"{part}{suffix}"
+    for part in ("cameras", "images", "points3D", "rigs", "frames")
+    for suffix in (".bin", ".txt")
+)
+"""What a sparse model is made of."""
 
 OnStage = Callable[[str, int, int], None]
 
@@ -97,8 +103,8 @@ def estimate_cameras(
 
     Args:
         folder: Photographs, in ``images``, ``image`` or the folder itself.
-        model: The folder to write, whole or not at all, for `read_captures`. One that is there is
-            replaced.
+        model: The folder to write, for `read_captures`, once all is found. Of one that is there
+            the files of a model are replaced, and others stay.
         options: How; the defaults if None.
         mask: As of `read_captures`; for ``turntable``.
         on_stage: Called with what is being done, how many pictures are done, and of how many.
@@ -124,6 +130,8 @@ def estimate_cameras(
     pictures = _pictures(folder, options, mask)
     if not target.parent.is_dir():
         raise FileNotFoundError(f"model must be in a folder that exists, got {str(target)!r}")
+    if target.exists() and not target.is_dir():
+        raise ValueError(f"model must be a folder, got {str(target)!r}, which is a file")
     tell = on_stage or (lambda *_: None)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as name, _quiet(pycolmap):
         work = Path(name)
@@ -139,8 +147,12 @@ def estimate_cameras(
         (work / "model").mkdir()
         found.write_binary(str(work / "model"))
         if target.exists():
-            shutil.rmtree(target)
-        (work / "model").replace(target)
+            for part in MODEL_FILES:
+                (target / part).unlink(missing_ok=True)
+            for file in (work / "model").iterdir():
+                file.replace(target / file.name)
+        else:
+            (work / "model").replace(target)
     return int(found.num_reg_images())
 
 

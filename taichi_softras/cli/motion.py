@@ -51,6 +51,7 @@ def find_cameras(
         return model
     new = not output.exists()
     output.mkdir(parents=True, exist_ok=True)
+    (model / MADE_OF).unlink(missing_ok=True)
     try:
         estimate_cameras(folder, model, options, mask=mask, on_stage=on_stage)
     except BaseException:

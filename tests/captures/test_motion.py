@@ -1,5 +1,6 @@
 """Cameras are found from photographs alone, by structure from motion, or it is said why not."""
 
+import os
 import shutil
 import sys
 
@@ -67,6 +68,9 @@ def errors_of(captures, chosen=slice(None)):
 def test_cameras_are_those_of_the_drawings(folder, tmp_path, capfd):
     told = []
     model = tmp_path / "sparse"
+    model.mkdir()
+    (model / "notes.txt").write_text("mine")
+    (model / "points3D.txt").write_text("of another model")
     assert sr.estimate_cameras(folder, model, on_stage=lambda *a: told.append(a)) == COUNT
     assert capfd.readouterr() == ("", "")
     assert told[0] == ("features", 0, COUNT)
@@ -85,8 +89,10 @@ def test_cameras_are_those_of_the_drawings(folder, tmp_path, capfd):
 
     again = tmp_path / "again"
     sr.estimate_cameras(folder, again, sr.MotionOptions(threads=1))
-    for path in model.iterdir():
-        assert path.read_bytes() == (again / path.name).read_bytes(), path.name
+    assert {path.name for path in again.iterdir()} | {"notes.txt"} == set(os.listdir(model))
+    assert (model / "notes.txt").read_text() == "mine"
+    for path in again.iterdir():
+        assert path.read_bytes() == (model / path.name).read_bytes(), path.name
 
 
 def test_an_object_that_is_turned_needs_masks(pictures, tmp_path):
