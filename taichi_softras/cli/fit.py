@@ -1,9 +1,9 @@
-"""``softras fit``: a sphere becomes a mesh, from silhouettes alone, by gradients."""
+"""``softras fit``: a sphere or a hull becomes a mesh, from silhouettes alone, by gradients."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import tyro
@@ -28,7 +28,11 @@ from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.meshes.primitives import icosphere
 from taichi_softras.previews import draw_previews
 from taichi_softras.rasterizer.settings import RasterizerSettings
+from taichi_softras.reconstruction.hull import visual_hull
 from taichi_softras.renderer import render_silhouette
+
+LEAST_VOXELS = 16
+"""Along a side of the visual hull."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +42,15 @@ class SphereFitOptions:
     Attributes:
         views: Cameras round the mesh, at three elevations.
         size: Height and width of the silhouettes, in pixels.
+        start: What is fitted: a sphere, or the visual hull of the silhouettes, which may have holes
+            and goes well with --remeshings 3 --smoothness 5 --learning-rate 0.1.
         subdivisions: How often the icosphere to start from is subdivided: 3 gives 642 vertices.
         descent: How the sphere is fitted.
     """
 
     views: int = 24
     size: int = 64
+    start: Literal["sphere", "hull"] = "sphere"
     subdivisions: int = 3
     descent: Annotated[SilhouetteFitOptions, tyro.conf.OmitArgPrefixes] = field(
         default_factory=SilhouetteFitOptions
@@ -59,7 +66,7 @@ SphereFitArguments = Annotated[SphereFitOptions, tyro.conf.OmitArgPrefixes]
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """Fit a sphere to the silhouettes of a mesh.
+    """Fit a sphere, or the visual hull, to the silhouettes of a mesh.
 
     Writes fitted.obj, fit.png (before, target, after) and loss.png into a folder.
 
@@ -93,11 +100,10 @@ def fit_and_write(
     if target.num_faces == 0:
         raise ValueError("the mesh to fit must have faces, got none")
     output.mkdir(parents=True, exist_ok=True)
-    start = icosphere(options.subdivisions)
     steps = options.descent.steps
     with Progress(console=PROGRESS_CONSOLE, transient=True) as progress:
         task = progress.add_task("Fitting", total=steps)
-        fitted, losses = fit_to_mesh(target, start, options, lambda: progress.advance(task))
+        start, fitted, losses = fit_to_mesh(target, options, lambda: progress.advance(task))
     picture = draw_beside((start, target, fitted), camera)
     write_mesh(fitted, output / "fitted.obj")
     write_picture(output / "fit.png", picture)
@@ -108,9 +114,13 @@ def fit_and_write(
 
 
 def fit_to_mesh(
-    target: Mesh, start: Mesh, options: SphereFitOptions, on_step: Callable[[], None]
-) -> tuple[Mesh, list[float]]:
-    """Draw a mesh's silhouettes from all round, and fit another mesh to them."""
+    target: Mesh, options: SphereFitOptions, on_step: Callable[[], None]
+) -> tuple[Mesh, Mesh, list[float]]:
+    """Draw a mesh's silhouettes from all round, and fit another mesh to them.
+
+    Returns:
+        The mesh to start from, the fitted one, and the loss before each step.
+    """
     camera = surround_mesh(target, options.views)
     vertices, faces, _ = target.to_taichi()
     near, far = depth_range(vertices, camera)
@@ -118,7 +128,16 @@ def fit_to_mesh(
         height=options.size, width=options.size, near=near, far=far, sigma=options.descent.sigma
     )
     masks = render_silhouette(vertices, faces, camera, settings)
-    return fit_silhouettes(start, masks, camera, options.descent, on_step=lambda _: on_step())
+    if options.start == "hull":
+        # Of all pixels that silhouettes reach: nothing is lost, and the fit takes away the rest.
+        resolution = max(options.size // 2, LEAST_VOXELS)
+        start = visual_hull(masks.to_numpy() > 0, camera, resolution=resolution)
+    else:
+        start = icosphere(options.subdivisions)
+    fitted, losses = fit_silhouettes(
+        start, masks, camera, options.descent, on_step=lambda _: on_step()
+    )
+    return start, fitted, losses
 
 
 def draw_beside(meshes: Sequence[Mesh], camera: CameraOptions, size: int = 256) -> np.ndarray:

@@ -15,6 +15,7 @@ from taichi_softras.cameras.selection import count_cameras, select_cameras
 from taichi_softras.fitting.descent import start_descent
 from taichi_softras.fitting.schedules import GeometricDecay, anneal
 from taichi_softras.meshes.mesh import Mesh
+from taichi_softras.meshes.remeshing import remesh
 from taichi_softras.meshes.subdivision import subdivide
 from taichi_softras.rasterizer.settings import RasterizerSettings
 
@@ -24,6 +25,9 @@ FINEST_FROM = 0.4
 LAST_RATE = 0.1
 """Length of the last step, as a share of the first's: with long ones to the end the surface stays
 rough."""
+
+FIRST_ROUNDS, LATER_ROUNDS = 5, 2
+"""Of `remesh`: from a mesh of any kind of faces, and from one that was remeshed before."""
 
 LEEWAY = 10.0
 """How much nearer and farther than the mesh at first the near and far planes are, as a factor.
@@ -47,10 +51,17 @@ class SilhouetteFitOptions:
         final_sigma: Softness of edges at the end, if it is to change on the way. Above 0.
         laplacian: Weight of the Laplacian loss, which keeps vertices evenly spread. At least 0.
         flattening: Weight of the flattening loss, which keeps faces from folding. At least 0.
+        smoothness: Of `LargeSteps`, by way of which vertices are moved: a step then moves whole
+            regions. At least 0; with 0 each vertex is moved by itself.
+        remeshings: How often the mesh is remeshed along the way, from coarse to fine, the first
+            time at the start. At least 0; ``refinements`` must be 0 then.
+        coarsest: Length of edges after the first remeshing, in world units. Above 0.
+        finest: Their length after the last. Above 0.
 
     Raises:
         TypeError: If a value is of the wrong type.
-        ValueError: If a value is outside the range given for it.
+        ValueError: If a value is outside the range given for it, or the mesh would be both cut and
+            remeshed.
 
     Examples:
         >>> options = SilhouetteFitOptions(steps=100, sigma=1e-3, final_sigma=1e-5, refinements=2)
@@ -66,13 +77,18 @@ class SilhouetteFitOptions:
     final_sigma: float | None = None
     laplacian: float = 0.03
     flattening: float = 3e-4
+    smoothness: float = 0.0
+    remeshings: int = 0
+    coarsest: float = 0.08
+    finest: float = 0.02
 
     def __post_init__(self) -> None:
         at_least_one = ("steps",) if self.batch is None else ("steps", "batch")
-        above_zero = ("learning_rate", "sigma") + ("final_sigma",) * (self.final_sigma is not None)
-        weights = ("laplacian", "flattening")
+        above_zero: tuple[str, ...] = ("learning_rate", "sigma", "coarsest", "finest")
+        above_zero += ("final_sigma",) * (self.final_sigma is not None)
+        weights = ("laplacian", "flattening", "smoothness")
         keep_checked(self, at_least_one, check_integer, at_least=1)
-        keep_checked(self, ("refinements",), check_integer, at_least=0)
+        keep_checked(self, ("refinements", "remeshings"), check_integer, at_least=0)
         keep_checked(self, (*above_zero, *weights), check_number)
         for name in above_zero:
             if getattr(self, name) <= 0:
@@ -80,6 +96,10 @@ class SilhouetteFitOptions:
         for name in weights:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if self.refinements and self.remeshings:
+            raise ValueError(
+                f"refinements must be 0 where a mesh is remeshed, got {self.refinements}"
+            )
 
     @property
     def sigma_schedule(self) -> GeometricDecay:
@@ -92,6 +112,17 @@ class SilhouetteFitOptions:
         """Steps before which faces are cut: spread evenly over the first part of all steps."""
         last = FINEST_FROM * self.steps
         return tuple(round(last * (k + 1) / self.refinements) for k in range(self.refinements))
+
+    @property
+    def remeshing_lengths(self) -> dict[int, float]:
+        """Steps before which the mesh is remeshed, spread evenly, and the lengths of edges then."""
+        count = self.remeshings
+        return {
+            self.steps * k // count: GeometricDecay(self.coarsest, self.finest, max(count - 1, 1))(
+                k if count > 1 else 1
+            )
+            for k in range(count)
+        }
 
 
 def fit_silhouettes(
@@ -108,8 +139,8 @@ def fit_silhouettes(
     down it.
 
     Args:
-        mesh: The mesh to move, such as `icosphere`'s. It keeps its topology: a sphere gets no
-            holes.
+        mesh: The mesh to move, such as `icosphere`'s, or `visual_hull`'s. It keeps its topology: a
+            sphere gets no holes.
         masks: The silhouettes wanted, (B, H, W), from 0 (outside) to 1 (inside). NumPy or a Taichi
             ndarray, to fit in Taichi alone, in float32; or a PyTorch tensor, to fit by autograd, on
             its device and in its type, float32 or float64. The steps are the same but for rounding.
@@ -142,12 +173,13 @@ def fit_silhouettes(
     settings = fitting_settings(mesh, masks, camera)
     num_views = int(masks.shape[0])
     sigma, batches = options.sigma_schedule, view_batches(num_views, options.batch)
-    descent = start_descent(mesh, masks)
+    descent = start_descent(mesh, masks, options.smoothness)
     losses = []
     for step in range(options.steps):
-        for _ in range(options.refinement_steps.count(step)):
-            mesh = subdivide(mesh.with_vertices(descent.vertices))
-            descent = start_descent(mesh, masks)
+        finer = _finer(mesh.with_vertices(descent.vertices), options, step)
+        if finer is not None:
+            mesh = finer
+            descent = start_descent(mesh, masks, options.smoothness)
         views = next(batches)
         loss = descent.measure(
             camera if views is None else select_cameras(camera, views),
@@ -162,6 +194,17 @@ def fit_silhouettes(
         if on_step is not None:
             on_step(mesh.with_vertices(descent.vertices))
     return mesh.with_vertices(descent.vertices), losses
+
+
+def _finer(mesh: Mesh, options: SilhouetteFitOptions, step: int) -> Mesh | None:
+    """Cut a mesh's faces, or remesh it, if that is to be done before a step."""
+    length = options.remeshing_lengths.get(step)
+    if length is not None:
+        return remesh(mesh, length, rounds=FIRST_ROUNDS if step == 0 else LATER_ROUNDS)
+    cuts = options.refinement_steps.count(step)
+    for _ in range(cuts):
+        mesh = subdivide(mesh)
+    return mesh if cuts else None
 
 
 def check_masks(masks: Any) -> Any:

@@ -198,6 +198,18 @@ def test_fit_moves_the_sphere_towards_the_mesh(mesh_path, tmp_path, capsys):
     assert iio.imread(output / "loss.png").ndim == 3
 
 
+def test_fit_from_the_hull_keeps_the_hole_of_a_torus(tmp_path):
+    arguments = ("--start", "hull", "--size", 48, "--views", 9, "--steps", 4, "--smoothness", 5)
+    lengths = ("--remeshings", 1, "--finest", 0.08, "--learning-rate", 0.05)
+    upright = sr.torus().with_vertices(sr.torus().vertices[:, [0, 2, 1]])  # seen through by some
+    sr.write_mesh(upright, tmp_path / "upright.ply")
+    assert run("fit", tmp_path / "upright.ply", "-o", tmp_path, *arguments, *lengths) == 0
+    fitted = sr.read_mesh(tmp_path / "fitted.obj", creases=False)
+    sides = np.sort(fitted.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    edges = len(np.unique(sides, axis=0))
+    assert fitted.num_vertices - edges + fitted.num_faces == 0
+
+
 def test_fit_writes_nothing_when_interrupted(mesh_path, tmp_path, capsys, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt

@@ -45,7 +45,8 @@ def test_program_fits_without_importing_pytorch(block, tmp_path):
         assert 1 - fit[name] < 0.6 * (1 - fit["start"][name])
     assert fit["chamfer"] < 0.6 * fit["start"]["chamfer"]
     assert f"{fit['held_out_iou']:.3f}" in printed
-    assert sr.read_mesh(output / "block-taichi-6-32.ply").num_faces == 320
+    assert sr.read_mesh(output / "block-sphere-taichi-6-32.ply").num_faces == fit["faces"]
+    assert fit["crossing"] == 0
     assert iio.imread(output / "deform.png").ndim == 3
     # Spheres turn into blocks below masks that are black on white.
     frames = iio.imread(output / "deform.gif")
@@ -58,10 +59,9 @@ def test_program_fits_without_importing_pytorch(block, tmp_path):
 def test_frameworks_fit_equally_well(block):
     (target,) = read_targets([block], []).values()
     judge = Judge(target, sr.icosphere(1))
-    options = sr.SilhouetteFitOptions(steps=30, refinements=1)
     by_taichi, by_torch = (
         carry_out(
-            PlannedFit("block", framework, 6, 32, 1, options), target, judge, 2, lambda: None
+            PlannedFit("block", framework, 6, 32, "cut", 1, 30), target, judge, 2, lambda: None
         )[0]
         for framework in ("taichi", "torch")
     )
@@ -69,6 +69,20 @@ def test_frameworks_fit_equally_well(block):
     np.testing.assert_allclose(by_taichi["losses"][:5], by_torch["losses"][:5], rtol=1e-3)
     for name in ("held_out_iou", "voxel_iou"):
         assert abs(by_taichi[name] - by_torch[name]) < 0.02
+
+
+@pytest.mark.parametrize("method", ["hull", "hull-vertices", "hull-once"])
+def test_hulls_become_the_target(method, block):
+    (target,) = read_targets([block], []).values()
+    judge = Judge(target, sr.icosphere(1))
+    run = PlannedFit("block", "taichi", 6, 32, method, 1, 10)
+    result, recorded = carry_out(run, target, judge, 2, lambda: None)
+    assert result["held_out_iou"] > 0.85
+    # The hull of all pixels that masks touch has lost nothing, and holds more.
+    assert np.ptp(recorded[0].vertices, axis=0).min() > np.ptp(target.vertices, axis=0).max()
+    lengths = run.options.remeshing_lengths
+    assert len(lengths) == (1 if method == "hull-once" else 3)
+    assert lengths[max(lengths)] == pytest.approx(2.5 * 1.25 / 32)
 
 
 def test_furniture_is_found_by_name(furniture):

@@ -62,15 +62,46 @@ def test_frameworks_take_the_same_steps(target):
     assert by_taichi.num_faces == by_torch.num_faces == 4 * sr.icosphere(1).num_faces
 
 
+def test_so_do_large_ones(target):
+    camera, masks = target
+    options = dataclasses.replace(
+        OPTIONS, steps=6, smoothness=5.0, remeshings=2, coarsest=0.3, finest=0.2
+    )
+    fits = [
+        sr.fit_silhouettes(sr.icosphere(1), x, camera, options)
+        for x in (masks, torch.tensor(masks))
+    ]
+    (by_taichi, taichi_losses), (by_torch, torch_losses) = fits
+    np.testing.assert_allclose(taichi_losses, torch_losses, rtol=1e-3)
+    np.testing.assert_array_equal(by_taichi.faces, by_torch.faces)
+    np.testing.assert_allclose(by_taichi.vertices, by_torch.vertices, atol=1e-3)
+
+
+def test_large_steps_move_the_mesh_as_one(target):
+    """Beside a vertex that is pulled its neighbours move, too."""
+    camera, masks = target
+    moved = []
+    for smoothness in (0.0, 50.0):
+        options = dataclasses.replace(
+            OPTIONS, steps=1, smoothness=smoothness, laplacian=0.0, flattening=0.0
+        )
+        fitted, _ = sr.fit_silhouettes(sr.icosphere(3), masks, camera, options)
+        steps = fitted.vertices - sr.icosphere(3).vertices
+        ends = steps[fitted.faces]
+        moved.append(np.linalg.norm(np.diff(ends, axis=1), axis=2).mean() / np.abs(steps).mean())
+    assert moved[1] < 0.2 * moved[0]
+
+
+@pytest.mark.parametrize("smoothness", [0.0, 5.0])
 @pytest.mark.parametrize("convert", [np.asarray, torch.tensor], ids=["taichi", "torch"])
-def test_gradient_is_that_of_the_loss(convert, target):
+def test_gradient_is_that_of_the_loss(convert, smoothness, target):
     camera, masks = target
     mesh, masks = sr.icosphere(1), convert(masks)
     settings = dataclasses.replace(fitting_settings(mesh, masks, camera), sigma=1e-3)
     weights = {"laplacian": 0.03, "flattening": 3e-4}
 
     def measure(mesh):
-        descent = start_descent(mesh, masks)
+        descent = start_descent(mesh, masks, smoothness)
         return descent.measure(camera, settings, **weights), descent.gradient
 
     loss, gradient = measure(mesh)
@@ -111,6 +142,14 @@ def test_refinements_are_spread_over_the_first_part():
     assert sr.SilhouetteFitOptions().refinement_steps == ()
 
 
+def test_remeshings_are_spread_over_all_steps():
+    options = sr.SilhouetteFitOptions(steps=90, remeshings=3, coarsest=0.16, finest=0.04)
+    assert options.remeshing_lengths == pytest.approx({0: 0.16, 30: 0.08, 60: 0.04})
+    once = sr.SilhouetteFitOptions(steps=90, remeshings=1, coarsest=0.16, finest=0.04)
+    assert once.remeshing_lengths == pytest.approx({0: 0.04})
+    assert sr.SilhouetteFitOptions().remeshing_lengths == {}
+
+
 def test_sigma_goes_from_first_to_last():
     options = sr.SilhouetteFitOptions(steps=10, sigma=1e-3, final_sigma=1e-5)
     assert options.sigma_schedule(0) == pytest.approx(1e-3)
@@ -138,6 +177,11 @@ def test_batches_take_turns():
         ({"sigma": -1.0}, "sigma must be above 0, got -1"),
         ({"final_sigma": 0.0}, "final_sigma must be above 0, got 0"),
         ({"laplacian": -1.0}, "laplacian must be at least 0, got -1"),
+        ({"smoothness": -1.0}, "smoothness must be at least 0, got -1"),
+        ({"remeshings": -1}, "remeshings must be at least 0, got -1"),
+        ({"coarsest": 0.0}, "coarsest must be above 0, got 0"),
+        ({"finest": 0.0}, "finest must be above 0, got 0"),
+        ({"remeshings": 1, "refinements": 2}, "refinements must be 0 where a mesh is remeshed"),
         ({"flattening": float("nan")}, "flattening must be finite, got nan"),
     ],
 )

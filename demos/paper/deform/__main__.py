@@ -1,13 +1,18 @@
-"""Shape from silhouettes: a sphere becomes an object, seen from cameras all round.
+"""Shape from silhouettes: a sphere or a hull becomes an object, seen from cameras all round.
 
     python -m demos.paper.deform bunny.obj armadillo.off
-    python -m demos.paper.deform --furniture rabbit antiqueChair --views 120 --size 128
+    python -m demos.paper.deform --furniture rabbit antiqueChair --views 120 --size 256
 
 The meshes are files, or models of Debian's package ``sweethome3d-furniture`` by name (the folder
 of their OBJ file, as in "rabbit" or "scopia/rabbit"; the environment variable SOFTRAS_FURNITURE
 names the folder of the archives); a teapot and a torus where none is given. ``--framework`` chooses
 what the losses go down in: "taichi" (a ``ti.ad.Tape``; PyTorch is not imported), "torch" (autograd
 and PyTorch's Adam), or "both", one after the other, from the same start and by the same steps.
+``--method`` chooses where fits start and how they go, one or several: "cut" (a sphere, whose faces
+are cut in four once, each vertex moved by itself), "sphere" and "hull" (a sphere, or the visual
+hull, which needs the extra ``photos``; remeshed on the way, moved by large steps), and what is left
+of "hull" where each vertex is moved by itself ("hull-vertices") or the hull is remeshed only once
+("hull-once").
 
 The targets are masks: silhouettes without softness. The fit sees those of cameras at elevations of
 0, 30 and -30 degrees, and is measured on others, between, above and below: by the intersection over
@@ -15,6 +20,7 @@ union (IoU) of silhouettes; by the distance from points of either surface to the
 other, summed both ways (chamfer), beside its value for two samples of the target itself (floor);
 and by the IoU of solid voxels, 32 on a side, beside that of the visual hull, the largest shape with
 the same masks. Silhouettes don't show hollows, and a sphere gets no holes: topology stays.
+"Crossing" counts pairs of faces that go through each other.
 
 Stanford's armadillo is in a package of Debian's:
 
@@ -32,18 +38,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import taichi_softras as sr
-from demos.paper.deform.fitting import FIT, FRAMEWORKS, PlannedFit, fit_all
+from demos.paper.deform.fitting import FRAMEWORKS, METHODS, PlannedFit, fit_all
 from demos.paper.deform.pictures import draw_animation, write_comparison
 from demos.paper.deform.targets import read_targets
 from demos.paper.shared.command_line import make_parser
-from demos.paper.shared.reporting import print_table, write_json
+from demos.paper.shared.reporting import print_table
 from taichi_softras.bench.machine import describe_machine
 from taichi_softras.files.pictures import write_animation
 
 HEADER = (
-    *("mesh", "by", "views", "pixels", "IoU seen", "IoU held out"),
-    *("chamfer", "floor", "voxel IoU", "hull", "seconds", "relative"),
+    *("mesh", "method", "by", "views", "pixels", "faces", "IoU seen", "IoU held out"),
+    *("chamfer", "floor", "voxel IoU", "hull", "crossing", "seconds", "relative"),
 )
 
 
@@ -52,18 +57,19 @@ def start_row(result: dict[str, Any]) -> tuple[str, ...]:
     start = result["start"]
     iou, voxel_iou = f"{start['held_out_iou']:.3f}", f"{start['voxel_iou']:.3f}"
     return (
-        *(result["mesh"], "start", "", "", ""),
-        *(iou, f"{start['chamfer']:.4f}", "", voxel_iou, "", "", ""),
+        *(result["mesh"], "start", "", "", "", "", ""),
+        *(iou, f"{start['chamfer']:.4f}", "", voxel_iou, "", "", "", ""),
     )
 
 
 def fit_row(result: dict[str, Any], seconds: float) -> tuple[str, ...]:
     """Write what a fit measures, its time also relative to another's."""
     return (
-        *(str(result[key]) for key in ("mesh", "framework", "views", "size")),
+        *(str(result[key]) for key in ("mesh", "method", "framework", "views", "size", "faces")),
         *(f"{result[key]:.3f}" for key in ("seen_iou", "held_out_iou")),
         *(f"{result[key]:.4f}" for key in ("chamfer", "chamfer_floor")),
         *(f"{result[key]:.3f}" for key in ("voxel_iou", "hull_voxel_iou")),
+        str(result["crossing"]),
         f"{result['seconds']:.1f}",
         f"{result['seconds'] / seconds:.2f}",
     )
@@ -85,6 +91,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.ArgumentParser, arg
     parser.add_argument("--furniture", nargs="+", default=[], metavar="NAME", help="models by name")
     parser.add_argument("--output", type=Path, default=Path("deform"), help="folder to write into")
     parser.add_argument("--framework", choices=(*FRAMEWORKS, "both"), default="taichi")
+    parser.add_argument("--method", nargs="+", choices=METHODS, default=["sphere"])
     parser.add_argument("--views", nargs="+", type=int, default=[24], help="silhouettes; several")
     parser.add_argument("--size", nargs="+", type=int, default=[64], help="pixels; several")
     parser.add_argument("--steps", type=int, default=200, help="steps of the optimiser")
@@ -96,7 +103,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.ArgumentParser, arg
 
 
 def plan(options: argparse.Namespace, names: Sequence[str]) -> list[PlannedFit]:
-    """List the fits wanted: each mesh with each number of views, of each size, in each framework.
+    """List the fits wanted: each mesh, number of views, size, method and framework.
 
     Raises:
         ValueError: If a number is out of range.
@@ -110,11 +117,12 @@ def plan(options: argparse.Namespace, names: Sequence[str]) -> list[PlannedFit]:
             framework,
             views,
             size,
+            method,
             1 if options.quick else 2,
-            sr.SilhouetteFitOptions(steps=options.steps, refinements=1, **FIT),
+            options.steps,
         )
-        for name, views, size, framework in itertools.product(
-            names, options.views, options.size, frameworks
+        for name, views, size, method, framework in itertools.product(
+            names, options.views, options.size, options.method, frameworks
         )
     ]
 
@@ -133,7 +141,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print_results(results)
     machine = describe_machine()
     print(f"{machine['machine']}; {machine['cores']}")
-    write_json(options.output / "deform.json", {"machine": machine, "fits": results})
     ious: dict[str, float] = {}
     for result in results:
         ious.setdefault(result["mesh"], result["held_out_iou"])
