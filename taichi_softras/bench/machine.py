@@ -8,6 +8,7 @@ from pathlib import Path
 import taichi_softras
 from taichi_softras.arrays.runtime import ensure_running, init, is_running, on_gpu, running_arch
 from taichi_softras.backend import BACKEND, impl
+from taichi_softras.bench.gpu import device_name
 
 
 def start_taichi(arch: str) -> None:
@@ -32,7 +33,7 @@ def describe_machine() -> dict[str, str]:
         **{name: _version(name) for name in (BACKEND, "torch", "numpy", "trimesh")},
         "machine": f"{platform.system()} {platform.machine()}, {_processor()}",
         "cores": f"{os.cpu_count()}; {BACKEND.title()}'s threads: {num_threads}",
-        "backend": running_arch(),
+        "backend": f"{running_arch()}, {device_name()}" if on_gpu() else running_arch(),
         # PyTorch's threads wait busily by default, on cores that Taichi's want.
         "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "not set"),
     }

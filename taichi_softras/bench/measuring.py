@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from taichi_softras.arrays.operator import Array
-from taichi_softras.arrays.runtime import init
+from taichi_softras.arrays.runtime import init, on_gpu
 from taichi_softras.arrays.taichi_bridge import from_numpy
 from taichi_softras.backend import ti
 from taichi_softras.bench.cases import Case
+from taichi_softras.bench.gpu import memory_in_use
 from taichi_softras.losses import add_to_loss, image_loss, silhouette_loss
 from taichi_softras.rasterizer.inspection import count_fragments
 from taichi_softras.rasterizer.rasterization import rasterize, rasterize_silhouette
@@ -55,6 +56,8 @@ class Measurement:
         backward: Seconds of each run, for the loss and the gradients.
         start_bytes: Memory of the process before the first array; 0 if the system doesn't tell.
         peak_bytes: Most memory that the process had, likewise.
+        device_bytes: Most memory of the GPU that was in use after an image or a gradient, above
+            that before the first array; 0 on a CPU.
     """
 
     faces: int
@@ -63,6 +66,7 @@ class Measurement:
     backward: list[float]
     start_bytes: int
     peak_bytes: int
+    device_bytes: int = 0
 
     @property
     def both(self) -> list[float]:
@@ -71,8 +75,8 @@ class Measurement:
 
     @property
     def memory_bytes(self) -> int:
-        """Memory above that of Python and Taichi themselves."""
-        return self.peak_bytes - self.start_bytes
+        """Memory above that of Python and Taichi themselves: of the GPU, if it runs there."""
+        return self.device_bytes or self.peak_bytes - self.start_bytes
 
 
 def measure(request: Request) -> Measurement:
@@ -85,6 +89,7 @@ def measure(request: Request) -> Measurement:
     init(request.arch)
     case = request.case
     start_bytes = peak_memory()
+    device_memory = [_device_memory()]
     corners, colors = (from_numpy(array, needs_grad=True) for array in case.face_arrays())
     settings = case.settings()
     loss = ti.ndarray(ti.f32, 1, needs_grad=True)
@@ -98,9 +103,13 @@ def measure(request: Request) -> Measurement:
             image = draw(corners, colors, settings, silhouette=case.silhouette)
             ti.sync()
             drawn = time.perf_counter()
+            device_memory.append(_device_memory())
+            resumed = time.perf_counter()
             add_to_loss(loss, compare(image, target))
         ti.sync()
-        return drawn - start, time.perf_counter() - drawn
+        done = time.perf_counter()
+        device_memory.append(_device_memory())
+        return drawn - start, done - resumed
 
     seconds = [step() for _ in range(WARM_UPS + request.runs)][WARM_UPS:]
     peak_bytes = peak_memory()
@@ -111,6 +120,7 @@ def measure(request: Request) -> Measurement:
         backward=[backward for _, backward in seconds],
         start_bytes=start_bytes,
         peak_bytes=peak_bytes,
+        device_bytes=max(device_memory) - device_memory[0],
     )
 
 
@@ -134,6 +144,10 @@ def draw(corners: Array, colors: Array, settings: RasterizerSettings, *, silhoue
     if silhouette:
         return rasterize_silhouette(corners, settings)
     return rasterize(corners, colors, settings)
+
+
+def _device_memory() -> int:
+    return memory_in_use() if on_gpu() else 0
 
 
 def peak_memory() -> int:

@@ -21,6 +21,7 @@ class Report:
         runs: Timed runs of each case.
         note: What else to know, such as what the machine did besides.
         cases: What was drawn, and what was found.
+        rates: What the machine can do, by the names of `Rates`, if that was measured.
         comparisons: By the name of what was compared with: cases, times run by run of both, and
             the difference of the images.
     """
@@ -29,6 +30,7 @@ class Report:
     runs: int
     note: str = ""
     cases: tuple[tuple[Case, Measurement], ...] = ()
+    rates: dict[str, float] = field(default_factory=dict)
     comparisons: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
@@ -52,6 +54,7 @@ def write_report(path: Path, report: Report) -> None:
         "runs": report.runs,
         "note": report.note,
         "cases": records_of(report.cases),
+        "rates": report.rates,
         "comparisons": report.comparisons,
     }
     with whole_file(path) as unfinished:

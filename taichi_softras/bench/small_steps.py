@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 
-from taichi_softras.arrays.launcher import num_launches
+from taichi_softras.arrays.launcher import num_launches, num_waits
 from taichi_softras.arrays.operator import Array
 from taichi_softras.backend import ti
 from taichi_softras.bench.measuring import WARM_UPS
@@ -33,6 +33,7 @@ class SmallStep:
         name: What is drawn.
         forward_launches: Kernels launched for the image.
         launches: Kernels launched for image, loss and gradient.
+        waits: How often such a step waits for what was launched, as `num_waits` counts.
         forward: Seconds of an image without a graph, in each run.
         both: Seconds of a step, likewise.
         cpu: Seconds of the processor, of all threads, for a step, likewise.
@@ -41,6 +42,7 @@ class SmallStep:
     name: str
     forward_launches: int
     launches: int
+    waits: int
     forward: list[float]
     both: list[float]
     cpu: list[float]
@@ -71,7 +73,11 @@ def measure_small_steps(runs: int, device: str = "cpu") -> tuple[list[float], li
         for name, (forward, both) in steps.items():
             times = _time(forward)[0], *_time(both)
             if run == WARM_UPS:
-                counts = {"forward_launches": _count(forward), "launches": _count(both)}
+                counts = {
+                    "forward_launches": _count(num_launches, forward),
+                    "launches": _count(num_launches, both),
+                    "waits": _count(num_waits, both),
+                }
                 found[name] = SmallStep(name=name, forward=[], both=[], cpu=[], **counts)
             if run >= WARM_UPS:
                 columns = found[name].forward, found[name].both, found[name].cpu
@@ -128,7 +134,7 @@ def _time(function: Callable[[], object]) -> tuple[float, float]:
     return seconds / REPEATS, cpu / REPEATS
 
 
-def _count(function: Callable[[], object]) -> int:
-    before = num_launches()
+def _count(counter: Callable[[], int], function: Callable[[], object]) -> int:
+    before = counter()
     function()
-    return num_launches() - before
+    return counter() - before

@@ -11,6 +11,7 @@ from rich.table import Table
 from taichi_softras.bench.cases import Case
 from taichi_softras.bench.measuring import Measurement
 from taichi_softras.bench.reports import Change
+from taichi_softras.bench.roofline import Rates, floor_of
 
 if TYPE_CHECKING:
     from taichi_softras.bench.baselines.comparing import Comparison
@@ -37,6 +38,35 @@ def cases_table(cases: Sequence[tuple[Case, Measurement]]) -> Table:
             f"{found.fragments / 1e6:.2f} M",
             f"{rate / 1e6:.1f}",
             f"{found.memory_bytes / 2**20:.0f}" if found.peak_bytes else "unknown",
+        )
+    return table
+
+
+def roofline_table(rates: Rates, cases: Sequence[tuple[Case, Measurement]]) -> Table:
+    """Lay out how long each case takes at least, and what share of its time that is."""
+    table = Table(
+        title="The least that image, loss and gradients take. Milliseconds",
+        caption=f"Measured here: memory {rates.bytes_per_second / 1e9:.1f} GB/s, "
+        f"float32 {rates.operations_per_second / 1e9:.0f} billion operations/s",
+    )
+    columns = (
+        *("MiB that move", "operations", "by memory", "by arithmetic"),
+        *("measured", "share of the larger"),
+    )
+    for column in ("case", *columns):
+        table.add_column(column, justify="left" if column == "case" else "right")
+    for case, found in cases:
+        floor = floor_of(case, found)
+        memory, arithmetic = floor.seconds(rates)
+        seconds = statistics.median(found.both)
+        table.add_row(
+            str(case),
+            f"{floor.bytes / 2**20:.1f}",
+            f"{floor.operations / 1e6:.1f} M",
+            f"{memory * 1e3:.3f}",
+            f"{arithmetic * 1e3:.3f}",
+            f"{seconds * 1e3:.2f}",
+            f"{max(memory, arithmetic) / seconds:.1%}",
         )
     return table
 
@@ -76,6 +106,7 @@ def small_steps_table(plain: Sequence[float], steps: Sequence[SmallStep]) -> Tab
     )
     columns = (
         *("forward", "step", "processor time of a step", "launches: forward", "step"),
+        "waits",
         *("in launches by Taichi: forward", "step"),
     )
     for column in ("case", *columns):
@@ -84,7 +115,7 @@ def small_steps_table(plain: Sequence[float], steps: Sequence[SmallStep]) -> Tab
         table.add_row(
             step.name,
             *(in_milliseconds(times) for times in (step.forward, step.both, step.cpu)),
-            *map(str, (step.forward_launches, step.launches)),
+            *map(str, (step.forward_launches, step.launches, step.waits)),
             *(f"{statistics.median(times) / launch:.1f}" for times in (step.forward, step.both)),
         )
     return table

@@ -22,11 +22,13 @@ from taichi_softras.bench.reports import (
     read_report,
     write_report,
 )
+from taichi_softras.bench.roofline import measure_rates
 from taichi_softras.bench.tables import (
     cases_table,
     changes_table,
     comparison_table,
     processor_table,
+    roofline_table,
     small_steps_table,
 )
 
@@ -49,7 +51,8 @@ class Bench:
         limit: A folder with a C++ rasterizer of the same formulas for AVX-512 (limit.cpp,
             build.sh and limit.py, whose functions are `alloc`, `forward` and `backward`), to
             build and to compare with. Needs PyTorch, and a C++ compiler.
-        against: What else to compare with: a dense rasterizer in PyTorch, PyTorch3D, or DEODR.
+        against: What else to compare with: a dense rasterizer in PyTorch or PyTorch3D, on the same
+            device; or DEODR, on the CPU.
         small: Time steps of one view and few pixels instead, from PyTorch.
         json: A file to write everything to as well.
         note: What else to know of the measurements; it is kept in that file.
@@ -89,6 +92,8 @@ class Bench:
         found = [(request.case, measure_alone(request)) for request in requests]
         console.print(cases_table(found))
         console.print("Backward includes a loss. Memory is above that of Python and Taichi.")
+        rates = measure_rates()
+        console.print(roofline_table(rates, found))
         comparisons = {}
         for name, differences, rows in self._comparisons(console):
             console.print(comparison_table(name, rows))
@@ -102,6 +107,7 @@ class Bench:
                 runs=self.runs,
                 note=self.note,
                 cases=tuple(found),
+                rates=dataclasses.asdict(rates),
                 comparisons=comparisons,
             )
             write_report(self.json, report)
@@ -112,7 +118,7 @@ class Bench:
         Yields:
             The name of the other, what differs in the work done, and what was found.
         """
-        if self.arch != "cpu" or (self.limit is None and not self.against):
+        if self.limit is None and not self.against:
             return
         # Only these need PyTorch.
         from taichi_softras.bench.baselines import cpp
@@ -122,6 +128,8 @@ class Bench:
 
         if self.limit is not None:
             try:
+                if self.arch != "cpu":
+                    raise RuntimeError("it runs on the CPU alone, and Taichi elsewhere")
                 with cpp.built_from(self.limit) as limit:
                     yield "limit", "", [limit.compare(case, self.runs) for case in cases.CPP_CASES]
             except RuntimeError as error:
@@ -134,7 +142,7 @@ class Bench:
         for name in self.against:
             make, compared = others[name]
             try:
-                baseline = make()
+                baseline = make(self.arch)
                 rows = [baseline.compare(case, self.runs) for case in compared]
                 yield name, baseline.differences, rows
             except RuntimeError as error:

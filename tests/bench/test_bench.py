@@ -11,10 +11,12 @@ import torch
 
 import taichi_softras as sr
 from taichi_softras import reference
-from taichi_softras.bench import cases, measuring
+from taichi_softras.bench import cases, gpu, measuring
 from taichi_softras.bench.baselines import cpp, deodr, pytorch3d
 from taichi_softras.bench.cases import Case
+from taichi_softras.bench.kernels import rates
 from taichi_softras.bench.measuring import Measurement, Request
+from taichi_softras.bench.roofline import Floor, Rates, floor_of, measure_rates
 from taichi_softras.cli import bench, main
 
 TINY = Case(mesh="sphere", faces=80, size=16, sigma=1e-3)
@@ -47,6 +49,8 @@ def measurement(fragments, seconds, peak):
 def tiny_cases(monkeypatch):
     """Cases that take no time; those of the table are made up, as each would start a process."""
     monkeypatch.setattr(bench, "measure_alone", lambda request: measurement(7, 0.5, 2**20))
+    found = Rates(bytes_per_second=2**20, operations_per_second=1e6)
+    monkeypatch.setattr(bench, "measure_rates", lambda: found)
     for name in ("CASES", "CPP_CASES", "SMALL_CASES", "MESH_CASES"):
         monkeypatch.setattr(cases, name, (TINY, dataclasses.replace(TINY, silhouette=True)))
 
@@ -149,6 +153,8 @@ def test_bench(tiny_cases, fake_limit, tmp_path, capsys):
     report = json.loads(path.read_text())
     assert [row["case"]["silhouette"] for row in report["cases"]] == [False, True]
     assert report["cases"][0]["found"]["fragments"] == 7
+    assert report["rates"] == {"bytes_per_second": 2**20, "operations_per_second": 1e6}
+    assert "The least that image, loss and gradients take" in " ".join(text.split())
     assert "500.00" in text
     assert set(report["comparisons"]) == {"limit", "torch"}
     assert "Processor time" in " ".join(text.split())
@@ -206,6 +212,107 @@ def test_what_differs_from_deodr_is_said(tiny_cases, monkeypatch, capsys):
     assert run("bench", "--runs", 1, "--against", "deodr") == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "What differs in the work done: DEODR draws one face a pixel" in text
+
+
+def test_what_runs_on_a_cpu_alone_is_not_compared_on_a_gpu(
+    tiny_cases, fake_limit, monkeypatch, capsys
+):
+    monkeypatch.setattr(bench, "start_taichi", lambda arch: None)
+    monkeypatch.setattr(cpp, "has_avx512", lambda: False)
+    arguments = ("--arch", "cuda", "--limit", fake_limit, "--against", "deodr")
+    assert run("bench", "--runs", 1, *arguments) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Not compared with the limit in C++: it runs on the CPU alone" in text
+    assert "Not compared with deodr: DEODR runs on the CPU alone" in text
+
+
+def test_floors_are_what_arrays_and_fragments_come_to():
+    case = Case(mesh="sphere", faces=80, size=16, views=2)
+    found = measurement(1000, 0.5, 2**20)  # of one face
+    floor = floor_of(case, found)
+    corners, image = 2 * 9, 2 * 16 * 16 * 4
+    assert floor.bytes == 4 * (3 * (corners + 9) + 5 * image + image // 2)
+    assert floor.operations == 1000 * (96 + 150)
+    silhouette = floor_of(dataclasses.replace(case, silhouette=True), found)
+    assert silhouette.bytes == 4 * (3 * corners + (5 * image + image // 2) // 4)
+    assert silhouette.operations < floor.operations
+    slow = Rates(bytes_per_second=100.0, operations_per_second=1000.0)
+    assert Floor(bytes=50, operations=4000).seconds(slow) == (0.5, 4.0)
+
+
+def test_rates_are_those_of_a_machine():
+    """Wide bounds, which a unit that is wrong would miss; the kernels do what they say."""
+    found = measure_rates(1)
+    assert 1e8 < found.bytes_per_second < 1e14
+    assert 1e8 < found.operations_per_second < 1e15
+    source = np.arange(5, dtype=np.float32)
+    target, results = np.zeros_like(source), np.zeros(2, np.float32)
+    rates.copy(source, target)
+    assert target.tolist() == source.tolist()
+    rates.multiply_add(0.5, 1, results)
+    chains = np.arange(rates.CHAINS)
+    assert results.tolist() == [(0.5 * (chains + i) + 0.25).sum() for i in range(2)]
+
+
+class FakeDriver:
+    """A CUDA driver of a GPU with 1,000 bytes, of which 250 are in use."""
+
+    def __init__(self):
+        self.contexts = 0
+
+    def cuInit(self, flags):  # noqa: N802
+        return 0
+
+    def cuDeviceGet(self, device, number):  # noqa: N802
+        return number
+
+    def cuDeviceGetName(self, name, size, device):  # noqa: N802
+        name.value = b"A GPU"
+        return 0
+
+    def cuDevicePrimaryCtxRetain(self, context, device):  # noqa: N802
+        self.contexts += 1
+        return 0
+
+    def cuDevicePrimaryCtxRelease_v2(self, device):  # noqa: N802
+        self.contexts -= 1
+        return 0
+
+    def cuCtxPushCurrent_v2(self, context):  # noqa: N802
+        return 0
+
+    def cuCtxPopCurrent_v2(self, context):  # noqa: N802
+        return 0
+
+    def cuMemGetInfo_v2(self, free, total):  # noqa: N802
+        free._obj.value, total._obj.value = 750, 1000
+        return 0
+
+
+def test_the_driver_is_asked_for_name_and_memory(monkeypatch):
+    driver = FakeDriver()
+    monkeypatch.setattr(gpu.ctypes, "CDLL", lambda name: driver)
+    assert gpu.device_name() == "A GPU"
+    assert gpu.memory_in_use() == 250
+    assert driver.contexts == 0
+    driver.cuMemGetInfo_v2 = lambda free, total: 2
+    with pytest.raises(RuntimeError, match="cuMemGetInfo_v2 failed, with status 2"):
+        gpu.memory_in_use()
+    assert driver.contexts == 0
+
+
+def test_memory_of_a_gpu_is_what_counts_there():
+    found = dataclasses.replace(measurement(7, 0.5, 2**20), device_bytes=123)
+    assert found.memory_bytes == 123
+
+
+def test_no_driver_is_said(monkeypatch):
+    def fail(name):
+        raise OSError(name)
+
+    monkeypatch.setattr(gpu.ctypes, "CDLL", fail)
+    with pytest.raises(RuntimeError, match="no CUDA driver was found"):
+        gpu.device_name()
 
 
 def test_limit_that_does_not_build(fake_limit):

@@ -14,6 +14,7 @@ def test_small_steps():
     assert len(plain) == 2
     for step in steps:
         assert 0 < step.forward_launches < step.launches
+        assert step.waits == 1  # for the count of vertices that are too near
         for times in (plain, step.forward, step.both, step.cpu):
             assert len(times) == 2
             assert min(times) > 0

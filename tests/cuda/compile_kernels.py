@@ -21,8 +21,10 @@ from taichi.lang.kernel_impl import Kernel
 import taichi_softras as sr
 from taichi_softras.arrays.calls import apply
 from taichi_softras.arrays.taichi_bridge import unrecorded
+from taichi_softras.bench.kernels import rates
 from taichi_softras.cameras import vertex_stage
 from taichi_softras.cameras.clipping import cut_faces
+from taichi_softras.rasterizer import _lists
 from taichi_softras.rasterizer._inputs import Inputs
 from taichi_softras.rasterizer._operator import RasterizeOperator
 from taichi_softras.reconstruction.hull import _Carver
@@ -82,8 +84,12 @@ def rasterizer_calls(dtype) -> Calls:
         inputs |= {name: array(ti.i32, *shape, grad=False) for name, shape in whole.items()}
         apply(operator, Inputs(face_vertices=array(dtype, 1, NUM_FACES, 3, 3), **inputs))
 
-    # So many tiles and rows that lists of faces and of chunks are counted before they are made.
-    yield "3 channels, long lists", partial(draw, height=2049, width=1024)
+    def draw_long_lists(_) -> None:
+        """So long that they are counted before they are made."""
+        with patched(_lists, FEW_ENTRIES=0, GPU_ENTRIES=0):
+            draw(_)
+
+    yield "3 channels, long lists", draw_long_lists
     for channels in (0, 3):
         name = f"{channels} channels, by autodiff"
         yield name, partial(draw_by_autodiff, channels=channels)
@@ -333,6 +339,13 @@ def photo_calls(dtype) -> Calls:
     )
 
 
+def rate_calls(dtype) -> Calls:
+    """Measure what a machine can do: in float32, whatever came."""
+    numbers = [array(ti.f32, 4, grad=False) for _ in range(2)]
+    yield "copying", lambda _: rates.copy(*numbers)
+    yield "arithmetic", lambda _: rates.multiply_add(0.5, 2, numbers[0])
+
+
 FAMILIES = {
     rasterizer_calls: True,
     scene_calls: True,
@@ -344,6 +357,7 @@ FAMILIES = {
     optimizer_calls: False,
     voxel_calls: False,
     photo_calls: False,
+    rate_calls: False,
 }
 """Families of calls, and whether a tape records them: add those of new kernels here."""
 

@@ -10,6 +10,8 @@ import pytest
 import report
 
 FORWARD_ONLY = {
+    "bench.kernels.rates.copy",
+    "bench.kernels.rates.multiply_add",
     "fitting.kernels.adam.adam",
     "fitting.kernels.adam.uniform_adam",
     "rasterizer.kernels.background_gradient.add_to_background",
@@ -30,9 +32,7 @@ FORWARD_ONLY = {
     "cameras.kernels.vertex_stage.place_and_count",
     "cameras.kernels.vertex_stage.place_uncounted",
     "cameras.kernels.vertex_stage.place_backward",
-    "rasterizer.kernels.chunks.count_chunks",
     "rasterizer.kernels.chunks.list_chunks",
-    "rasterizer.kernels.chunks.list_few_chunks",
     "rasterizer.kernels.chunk_sums.sum_chunks",
     "rasterizer.kernels.pixel_planes.weigh_pixels",
     "rasterizer.kernels.corner_sums.add_to_vertices",

@@ -48,6 +48,12 @@ class Comparison:
 class Baseline(ABC):
     """Another way to draw. Subclasses draw, and say which settings of ours give their images.
 
+    Args:
+        device: ``"cpu"`` or ``"cuda"``, where Taichi runs.
+
+    Raises:
+        RuntimeError: If it isn't installed, or does not run there.
+
     Attributes:
         settings: Settings of ours.
         differences: What is not the same in the work done, in words; empty if it is the same.
@@ -56,12 +62,16 @@ class Baseline(ABC):
     settings: dict[str, Any] = {}  # noqa: RUF012 - never written to
     differences: str = ""
 
+    def __init__(self, device: str = "cpu") -> None:
+        self.device = device
+
     def inputs(self, case: Case) -> list[FaceBatch]:
         """Make what is drawn: one batch, or several of one view."""
-        ensure_running("cpu")
+        ensure_running(self.device)
         views = NUM_VIEWS if case.views == 1 else case.views
         several = Case(**{**vars(case), "views": views})
-        corners, colors = (torch.tensor(array) for array in several.face_arrays())
+        arrays = several.face_arrays()
+        corners, colors = (torch.tensor(array, device=self.device) for array in arrays)
         return split_views(case, corners, colors.expand(views, -1, -1, -1).contiguous())
 
     @abstractmethod
@@ -126,6 +136,12 @@ def fixed_gradient(case: Case) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(1)) - 0.5
 
 
+def wait_for(tensor: torch.Tensor) -> None:
+    """Wait until all that was launched on a tensor's device is done."""
+    if tensor.is_cuda:
+        torch.cuda.synchronize(tensor.device)
+
+
 def timed_step(
     case: Case,
     inputs: list[FaceBatch],
@@ -133,15 +149,18 @@ def timed_step(
     function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
 ) -> Step:
     """Time an image and its gradients by autograd."""
-    gradient = fixed_gradient(case)
+    gradient = fixed_gradient(case).to(inputs[0][0].device)
 
     def step(i: int) -> tuple[float, float]:
         corners, colors = (x.requires_grad_() for x in inputs[i % len(inputs)])
         corners.grad = colors.grad = None
+        wait_for(gradient)
         start = time.perf_counter()
         image = function(corners, colors)
+        wait_for(gradient)
         drawn = time.perf_counter()
         image.backward(gradient)  # type: ignore[no-untyped-call]
+        wait_for(gradient)
         done = time.perf_counter()
         if not images:
             images.append(image.detach().clone())

@@ -36,6 +36,7 @@ class CppBaseline(Baseline):
     settings = {"perspective_correct": False, "interpolation": "clipped", "eps": 2e-3}  # noqa: RUF012 - never written to
 
     def __init__(self, limit: ModuleType, scenes: ModuleType | None) -> None:
+        super().__init__()
         self._limit = limit
         self._scenes = scenes
 

@@ -36,7 +36,10 @@ class Deodr(Baseline):
         "than the cut-off, with gradients to hidden ones too. Colours are affine in both."
     )
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
+        super().__init__(device)
+        if device != "cpu":
+            raise RuntimeError("DEODR runs on the CPU alone, and Taichi on one device in a process")
         if importlib.util.find_spec("deodr") is None:
             raise RuntimeError("deodr can't be imported: it isn't installed here")
         self._faces = np.empty((0, 3), dtype=np.int32)

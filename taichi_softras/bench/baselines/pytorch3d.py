@@ -19,7 +19,8 @@ class PyTorch3D(Baseline):
     settings = {"perspective_correct": False, "interpolation": "clipped"}  # noqa: RUF012 - never written to
     faces_per_pixel = 50
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
+        super().__init__(device)
         if importlib.util.find_spec("pytorch3d") is None:
             raise RuntimeError("pytorch3d can't be imported: it isn't installed here")
 
@@ -35,12 +36,16 @@ class PyTorch3D(Baseline):
         blend = BlendParams(
             sigma=settings.sigma, gamma=settings.gamma, background_color=(0.0, 0.0, 0.0)
         )
-        mirror = torch.tensor([-1.0, 1.0, 1.0])  # x is left there
+        mirror = torch.tensor([-1.0, 1.0, 1.0], device=self.device)  # x is left there
         radius = settings.sigma * math.log(1 / settings.coverage_cutoff - 1)
 
         def function(corners: torch.Tensor, colors: torch.Tensor) -> torch.Tensor:
             num_items, num_faces = corners.shape[:2]
-            faces = torch.arange(3 * num_faces).reshape(1, -1, 3).expand(num_items, -1, -1)
+            faces = (
+                torch.arange(3 * num_faces, device=corners.device)
+                .reshape(1, -1, 3)
+                .expand(num_items, -1, -1)
+            )
             meshes = Meshes((corners * mirror).flatten(1, 2), faces)
             found = rasterize_meshes(
                 meshes, case.size, radius, self.faces_per_pixel, clip_barycentric_coords=True
@@ -49,7 +54,9 @@ class PyTorch3D(Baseline):
                 pix_to_face=found[0], zbuf=found[1], bary_coords=found[2], dists=found[3]
             )
             if case.silhouette:
-                image = sigmoid_alpha_blend(torch.ones(*found[0].shape, 3), fragments, blend)
+                image = sigmoid_alpha_blend(
+                    torch.ones(*found[0].shape, 3).to(mirror), fragments, blend
+                )
                 return image[..., 3]  # type: ignore[no-any-return]
             texels = interpolate_face_attributes(found[0], found[2], colors.flatten(0, 1))
             planes = {"znear": settings.near, "zfar": settings.far}
