@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from taichi_softras.arrays import taichi_bridge
+from taichi_softras.arrays.launcher import note_wait
 from taichi_softras.arrays.operator import Allocate, Array, Operator
 from taichi_softras.arrays.runtime import check_alive, ensure_running, on_gpu
 from taichi_softras.backend import ti
@@ -176,6 +177,7 @@ def on_host(array: Array) -> np.ndarray | None:
 def to_numpy(array: Array) -> np.ndarray:
     """Copy an array to the host; nothing is recorded."""
     if is_tensor(array):
+        note_wait()
         numbers: np.ndarray = array.detach().cpu().numpy().copy()
         return numbers
     return taichi_bridge.to_numpy(array)

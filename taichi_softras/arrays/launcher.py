@@ -68,6 +68,26 @@ def num_launches() -> int:
     return _num_launches
 
 
+_num_waits = 0
+
+
+def num_waits() -> int:
+    """Tell how often this process has waited so far for what was launched, or would on a GPU.
+
+    It waits for numbers that kernels return, for arrays that are copied to the host, and for
+    streams of PyTorch's other than the one that Taichi launches on. A GPU has nothing to do then
+    until it is given work again.
+    """
+    return _num_waits
+
+
+def note_wait() -> None:
+    """Count one more, that is no launch's."""
+    global _num_waits
+    with LAUNCH_LOCK:
+        _num_waits += 1
+
+
 class _Arguments(NamedTuple):
     """What a kernel takes, by position.
 
@@ -133,6 +153,7 @@ class _Launcher:
     ) -> None:
         self.plain = plain
         self._is_derivative = is_derivative
+        self._returns = taichi is not None and taichi.return_type is not None
         self._taichi: Any = taichi if arguments is not None else None
         self._arguments = _Arguments((), (), ()) if arguments is None else arguments
         self._kept: dict[Signature, _Compiled] = {}
@@ -143,6 +164,8 @@ class _Launcher:
         global _num_launches
         with LAUNCH_LOCK:
             _num_launches += 1
+            if self._returns:
+                note_wait()
             ordered = self._order(args, kwargs)
             program = self._find_program()
             looked_at = None

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from taichi_softras.arrays.launcher import note_wait
 from taichi_softras.arrays.operator import Allocate, Array, Operator, Shape
 from taichi_softras.arrays.runtime import check_alive, launching
 from taichi_softras.backend import impl, ti
@@ -80,6 +81,7 @@ def from_numpy(numbers: np.ndarray, *, needs_grad: bool = False) -> ti.Ndarray:
 
 def to_numpy(array: ti.Ndarray) -> np.ndarray:
     """Copy an ndarray to the host, without a word of it on the tape that may be recording."""
+    note_wait()
     copies: list[np.ndarray] = []
     unrecorded(lambda: copies.append(array.to_numpy()), (array,))
     return copies[0]

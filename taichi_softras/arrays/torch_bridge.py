@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from taichi_softras.arrays.launcher import note_wait
 from taichi_softras.arrays.operator import Allocate, Array, Operator, Shape
 from taichi_softras.arrays.runtime import LAUNCH_LOCK, ensure_running
 from taichi_softras.arrays.uncompiled import hide_wrappers
@@ -234,11 +235,13 @@ def _launching_in_order(device: torch.device) -> Iterator[None]:
     on_side_stream = stream != torch.cuda.default_stream(device)
     with LAUNCH_LOCK:
         if on_side_stream:
+            note_wait()
             stream.synchronize()
         try:
             yield
         finally:
             if on_side_stream:
+                note_wait()
                 ti.sync()
 
 

@@ -7,7 +7,7 @@ from taichi_softras.arrays.runtime import on_gpu
 from taichi_softras.arrays.scan import LARGEST_INT32, prefix_sum, scan_arrays
 from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.blocks import CPU_BLOCK
-from taichi_softras.rasterizer.kernels.chunks import chunk_kernels, few_chunks_kernel, most_chunks
+from taichi_softras.rasterizer.kernels.chunks import CHUNK_PIXELS, chunk_kernel, most_chunks
 from taichi_softras.rasterizer.kernels.tiles import LARGEST_TILE, few_faces_kernel, tile_kernels
 
 
@@ -19,37 +19,48 @@ def choose_tile_size(height: int, width: int) -> int:
 FEW_ENTRIES = 2**16
 
 FEW_CHUNKS = 2**13
-"""Up to so many lists are made in one launch, in arrays as long as they can get; else they are
-counted first, for which a GPU is waited."""
+"""Up to so many lists are made by one thread of a CPU."""
+
+GPU_ENTRIES = 2**24
+"""Up to so many entries of lists, of 8 bytes, a GPU is given room without being asked how many
+there are: to wait for the answer would leave it idle."""
 
 
-def list_chunks(boxes: Array, height: int, width: int, allocate: Allocate) -> tuple[Array, Array]:
+def most_face_chunks(
+    num_faces: int, num_entries: int, height: int, width: int, tile_size: int
+) -> int:
+    """Bound how many chunks the pixels of all faces make, so that no GPU need be asked.
+
+    All chunks of a face but its last have more than half of `CHUNK_PIXELS`; and the pixels that it
+    can reach are within the tiles that list it.
+
+    Args:
+        num_faces: Of all items.
+        num_entries: Of all tiles' lists, at least as many as there are.
+        height: Rows of the image.
+        width: Columns of the image.
+        tile_size: Side of a tile, in pixels.
+    """
+    within_tiles = num_faces + num_entries * tile_size**2 // (CHUNK_PIXELS // 2)
+    return min(num_faces * most_chunks(height, width), within_tiles)
+
+
+def list_chunks(boxes: Array, chunk_faces: Array, allocate: Allocate) -> Array:
     """Cut the pixels of each face into chunks, and list them, face by face.
 
     Args:
         boxes: (B or 1, F) of `BOX_TYPE`, the pixels that each face can reach.
-        height: Rows of the image.
-        width: Columns of the image.
+        chunk_faces: The face of each chunk, int32, written; with room for `most_face_chunks`.
         allocate: Makes arrays.
 
     Returns:
-        Where each face's chunks start, (B * F + 1,) int32, and the face of each chunk; some numbers
-        to spare may follow.
+        Where each face's chunks start, (B * F + 1,) int32.
     """
-    kernels = chunk_kernels()
-    num_faces = boxes.shape[0] * boxes.shape[1]
-    counts = allocate((num_faces,), ti.i32, clear=False)
-    most = num_faces * most_chunks(height, width)
-    if most <= FEW_CHUNKS:
-        chunk_sums, starts = scan_arrays(counts, allocate)
-        chunk_faces = allocate((max(most, 1),), ti.i32, clear=False)
-        few_chunks_kernel(serial=not on_gpu())(boxes, counts, chunk_sums, starts, chunk_faces)
-        return starts, chunk_faces
-    kernels.count_chunks(boxes, counts)
-    starts, total = prefix_sum(counts, allocate)
-    chunk_faces = allocate((max(total, 1),), ti.i32, clear=False)
-    kernels.list_chunks(starts, chunk_faces)
-    return starts, chunk_faces
+    counts = allocate((boxes.shape[0] * boxes.shape[1],), ti.i32, clear=False)
+    chunk_sums, starts = scan_arrays(counts, allocate)
+    serial = chunk_faces.shape[0] <= FEW_CHUNKS and not on_gpu()
+    chunk_kernel(serial=serial)(boxes, counts, chunk_sums, starts, chunk_faces)
+    return starts
 
 
 def list_tile_faces(
@@ -106,7 +117,7 @@ def list_tile_faces(
         "tile_cols": tile_cols,
     }
     most = boxes.shape[0] * boxes.shape[1] * tile_rows * tile_cols
-    if most <= FEW_ENTRIES:
+    if most <= (GPU_ENTRIES if on_gpu() else FEW_ENTRIES):
         chunk_sums, starts = scan_arrays(counts, allocate)
         entries = allocate((max(most, 1),), ti.i64, clear=False)
         few_faces_kernel(dtype, border, lanes, serial=not on_gpu())(

@@ -17,7 +17,12 @@ from taichi_softras.rasterizer._inputs import (
     channel_passes,
     complete_inputs,
 )
-from taichi_softras.rasterizer._lists import choose_tile_size, list_chunks, list_tile_faces
+from taichi_softras.rasterizer._lists import (
+    choose_tile_size,
+    list_chunks,
+    list_tile_faces,
+    most_face_chunks,
+)
 from taichi_softras.rasterizer.families import ALPHAS, COVERAGES
 from taichi_softras.rasterizer.kernels import aggregation, coverage  # noqa: F401  # they register
 from taichi_softras.rasterizer.kernels.background_gradient import (
@@ -101,8 +106,8 @@ class RasterizeOperator(Operator):
             weight_sum=allocate(softmax_shape, self.dtype, clear=False),
             winners=allocate(winners_shape, ti.i32, clear=False),
         )
-        starts = self._draw_tiles(x, faces, drawn, allocate)
-        return (drawn.image,), (starts, *faces, *drawn[1:])
+        starts, chunk_faces = self._draw_tiles(x, faces, drawn, allocate)
+        return (drawn.image,), (starts, chunk_faces, *faces, *drawn[1:])
 
     def _check_size(self) -> None:
         """Refuse images that are too large: Taichi's indices have 32 bits."""
@@ -144,11 +149,14 @@ class RasterizeOperator(Operator):
         )
         return faces
 
-    def _draw_tiles(self, x: Inputs, faces: Faces, drawn: Drawn, allocate: Allocate) -> Array:
+    def _draw_tiles(
+        self, x: Inputs, faces: Faces, drawn: Drawn, allocate: Allocate
+    ) -> tuple[Array, Array]:
         """Draw tile by tile: each pixel looks at the faces that touch its tile.
 
         Returns:
-            Where each tile's list of faces starts.
+            Where each tile's list of faces starts; and room for the backward pass to list the
+            chunks of faces, whose number the lists' bounds.
         """
         size = (self.settings.height, self.settings.width)
         tile_size = choose_tile_size(*size)
@@ -171,7 +179,9 @@ class RasterizeOperator(Operator):
                 **self._numbers(),
                 **drawn._asdict(),
             )
-        return starts
+        num_faces = faces.boxes.shape[0] * faces.boxes.shape[1]
+        room = most_face_chunks(num_faces, entries.shape[0], *size, tile_size)
+        return starts, allocate((max(room, 1),), ti.i32, clear=False)
 
     def _list_tiles(
         self, faces: Faces, sigma: Array, tile_size: int, allocate: Allocate
@@ -202,13 +212,14 @@ class RasterizeOperator(Operator):
         """Differentiate by the faces' side of the image, and by the background's."""
         x = complete_inputs(self.given, inputs)
         (image,) = outputs
-        starts, faces, drawn = saved[0], Faces(*saved[1:4]), Drawn(image, *saved[4:])
+        starts, chunk_faces, *rest = saved
+        faces, drawn = Faces(*rest[:3]), Drawn(image, *rest[3:])
         by_faces = (x.face_vertices, x.colors, x.varyings, x.attributes, x.lighting)
         if any(has_grad(array) for array in (*by_faces, x.sigma, x.gamma)):
             if self._autodiff:
                 self._differentiate_surrogate(x, faces, drawn, allocate)
             else:
-                self._add_by_face(x, faces, starts, drawn, allocate)
+                self._add_by_face(x, faces, (starts, chunk_faces), drawn, allocate)
         has_colors = self.channels + self.attribute_channels > 0
         if has_colors and any(has_grad(array) for array in (x.background, x.gamma, x.eps)):
             if self.autodiff:
@@ -282,12 +293,11 @@ class RasterizeOperator(Operator):
             )
 
     def _add_by_face(
-        self, x: Inputs, faces: Faces, tile_starts: Array, drawn: Drawn, allocate: Allocate
+        self, x: Inputs, faces: Faces, lists: tuple[Array, Array], drawn: Drawn, allocate: Allocate
     ) -> None:
         """Add gradients up face by face, by the kernels made by hand."""
-        starts, chunk_faces = list_chunks(
-            faces.boxes, self.settings.height, self.settings.width, allocate
-        )
+        tile_starts, chunk_faces = lists
+        starts = list_chunks(faces.boxes, chunk_faces, allocate)
         for p in self._passes():
             variant = self._variant(p)
             source = self._source(p, x)

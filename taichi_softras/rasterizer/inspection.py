@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taichi_softras.arrays.bridge import array_like, dtype_of, is_tensor
+from taichi_softras.arrays.bridge import array_like, dtype_of, is_tensor, to_numpy
 from taichi_softras.arrays.calls import apply
 from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.corners import face_of
@@ -153,7 +153,7 @@ def count_fragments(face_vertices: Array, settings: RasterizerSettings) -> int:
         TypeError: If an array is of the wrong kind or type.
         ValueError: If a shape doesn't fit.
     """
-    counts = _to_numpy(summarize_fragments(face_vertices, settings).num_faces)
+    counts = to_numpy(summarize_fragments(face_vertices, settings).num_faces)
     return int(counts.sum(dtype=np.int64))
 
 
@@ -205,7 +205,7 @@ def list_fragments(
     dtype = dtype_of(face_vertices)
     operator = ListFragmentsOperator(settings, dtype, channels=1, num_items=sizes["B"], pixel=pixel)
     outputs = apply(operator, _inputs(face_vertices, face_colors, settings))
-    coverage, depth, weight, color = (_to_numpy(x) for x in outputs)
+    coverage, depth, weight, color = (to_numpy(x) for x in outputs)
     weight = weight / weight.sum()
     faces = np.flatnonzero(coverage)
     faces = faces[np.lexsort((depth[faces], -weight[faces]))]
@@ -232,8 +232,3 @@ def _inputs(
     """Collect what the operators take, cut off from PyTorch's graph."""
     softness = softness_arrays(face_vertices, face_vertices.shape[0], settings).values()
     return tuple(x.detach() if is_tensor(x) else x for x in (face_vertices, face_colors, *softness))
-
-
-def _to_numpy(array: Array) -> NDArray[Any]:
-    numbers: NDArray[Any] = array.cpu().numpy() if is_tensor(array) else array.to_numpy()
-    return numbers

@@ -11,7 +11,7 @@ from taichi_softras.arrays.runtime import ensure_running
 from taichi_softras.arrays.torch_bridge import Allocator
 from taichi_softras.backend import ti
 from taichi_softras.rasterizer import _lists
-from taichi_softras.rasterizer._lists import list_chunks, list_tile_faces
+from taichi_softras.rasterizer._lists import list_chunks, list_tile_faces, most_face_chunks
 from taichi_softras.rasterizer.kernels.blocks import CPU_BLOCK
 from taichi_softras.rasterizer.kernels.chunks import CHUNK_PIXELS
 from taichi_softras.rasterizer.kernels.face_record import record_type
@@ -99,7 +99,7 @@ def test_lists_of_faces(
     num_items, num_faces, height, width, tile_size, most, gpu, rng, monkeypatch
 ):
     """Each tile lists the faces whose boxes touch it, in order, however threads ran."""
-    monkeypatch.setattr(_lists, "FEW_ENTRIES", most)
+    monkeypatch.setattr(_lists, "GPU_ENTRIES" if gpu else "FEW_ENTRIES", most)
     monkeypatch.setattr(_lists, "on_gpu", lambda: gpu)
     boxes = random_boxes(rng, num_items, num_faces, height, width)
     starts, entries = list_by_boxes(boxes, num_items, height, width, tile_size)
@@ -124,24 +124,28 @@ def test_lists_of_faces(
     ("num_items", "num_faces", "height", "width"),
     [(1, 1, 1, 1), (2, 30, 90, 170), (1, 50, 16, 1500), (3, 7, 400, 50)],
 )
-@pytest.mark.parametrize(
-    ("most", "gpu"),
-    [(0, False), (10**9, False), (10**9, True)],
-    ids=["counted first", "in one launch", "in one launch by threads"],
-)
-def test_lists_of_chunks(num_items, num_faces, height, width, most, gpu, rng, monkeypatch):
+@pytest.mark.parametrize("serial", [False, True])
+def test_lists_of_chunks(num_items, num_faces, height, width, serial, rng, monkeypatch):
     """Faces are cut into chunks of whole rows, of no more pixels than a chunk has, or of one."""
-    monkeypatch.setattr(_lists, "FEW_CHUNKS", most)
-    monkeypatch.setattr(_lists, "on_gpu", lambda: gpu)
+    monkeypatch.setattr(_lists, "FEW_CHUNKS", 10**9 if serial else 0)
     boxes = random_boxes(rng, num_items, num_faces, height, width)
     boxes[0, 0, :4] = torch.tensor([0, 0, height, width])
-    starts, chunk_faces = list_chunks(boxes, height, width, Allocator(CPU, ti.f32))
     rows, cols = boxes[..., 2].flatten(), boxes[..., 3].flatten()
     counts = torch.ceil(rows / (CHUNK_PIXELS // cols.clamp(1)).clamp(1)).int()
+    chunk_faces = torch.empty(int(counts.sum()), dtype=torch.int32)
+    starts = list_chunks(boxes, chunk_faces, Allocator(CPU, ti.f32))
     assert starts.tolist() == [0, *counts.cumsum(0).tolist()]
-    expected = torch.arange(len(counts)).repeat_interleave(counts)
-    assert chunk_faces[: len(expected)].tolist() == expected.tolist()
-    assert len(chunk_faces) >= len(expected)
+    assert chunk_faces.tolist() == torch.arange(len(counts)).repeat_interleave(counts).tolist()
+
+
+@pytest.mark.parametrize("tile_size", [8, 16])
+def test_there_is_room_for_all_chunks(tile_size):
+    """Of one face, of each width, which touches as few tiles as it can."""
+    for height, width in ((1, 1), (7, 513), (40, 1024), (300, 342), (2048, 1025), (64, 5000)):
+        tiles = -(-height // tile_size) * -(-width // tile_size)
+        num_chunks = -(-height // max(CHUNK_PIXELS // width, 1))
+        room = most_face_chunks(1, tiles, 8192, 8192, tile_size)
+        assert num_chunks <= room <= 1 + 2 * num_chunks + tiles // 2
 
 
 def test_lists_are_sorted_whatever_threads_do(monkeypatch):
@@ -181,7 +185,7 @@ def test_no_faces_are_in_no_list(few, monkeypatch):
         monkeypatch.setattr(_lists, "FEW_ENTRIES", -1)
         monkeypatch.setattr(_lists, "FEW_CHUNKS", -1)
     boxes = torch.empty((1, 0, 5), dtype=torch.int32)
-    starts, _ = list_chunks(boxes, 8, 8, dirty)
+    starts = list_chunks(boxes, dirty((1,), ti.i32), dirty)
     assert starts.tolist() == [0]
     starts, _ = list_by_boxes(boxes, 1, 8, 8, 8, dirty)
     assert starts.tolist() == [0, 0]

@@ -5,7 +5,6 @@ gets much more than that at a time.
 """
 
 import functools
-from types import SimpleNamespace
 
 from taichi_softras.arrays.kernels.scan import scan, scan_serially
 from taichi_softras.arrays.launcher import func, kernel
@@ -86,32 +85,8 @@ def list_each(starts: ti.template(), chunk_faces: ti.template(), serial: ti.temp
 
 
 @functools.cache
-def chunk_kernels() -> SimpleNamespace:
-    """Build the kernels that cut faces into chunks."""
-    integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
-
-    @kernel
-    def count_chunks(
-        boxes: ti.types.ndarray(dtype=BOX_TYPE, ndim=2),  # (B or 1, F), in
-        counts: integers,  # (B * F,), out
-    ):
-        """Count each face's chunks."""
-        count_each(boxes, counts, False)
-
-    @kernel
-    def list_chunks(
-        starts: integers,  # (B * F + 1,), in
-        chunk_faces: integers,  # (starts[-1],) index of the face among all, out
-    ):
-        """Write which face each chunk is of."""
-        list_each(starts, chunk_faces, False)
-
-    return SimpleNamespace(count_chunks=count_chunks, list_chunks=list_chunks)
-
-
-@functools.cache
-def few_chunks_kernel(*, serial: bool):
-    """Build the kernel that lists chunks at once, if their number is known to be small.
+def chunk_kernel(*, serial: bool):
+    """Build the kernel that cuts faces into chunks.
 
     Args:
         serial: Whether one thread does so: see `tiles.few_faces_kernel`.
@@ -119,14 +94,14 @@ def few_chunks_kernel(*, serial: bool):
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
 
     @kernel
-    def list_few_chunks(
+    def list_chunks(
         boxes: ti.types.ndarray(dtype=BOX_TYPE, ndim=2),  # (B or 1, F), in
         counts: integers,  # (B * F,), scratch
         chunk_sums: ti.types.ndarray(dtype=ti.i64, ndim=1),  # (NUM_CHUNKS,), scratch
         starts: integers,  # (B * F + 1,), out
         chunk_faces: integers,  # (starts[-1] or more,), out
     ):
-        """Count, lay out and list at once, if the number of chunks is known to be small."""
+        """Count, lay out and list."""
         count_each(boxes, counts, serial)
         if ti.static(serial):
             scan_serially(counts, starts)
@@ -134,4 +109,4 @@ def few_chunks_kernel(*, serial: bool):
             scan(counts, chunk_sums, starts)
         list_each(starts, chunk_faces, serial)
 
-    return list_few_chunks
+    return list_chunks
