@@ -44,11 +44,12 @@ import numpy as np
 import torch
 from digest_cases.cases import Numbers
 from digest_cases.faces import family_cases, option_cases, scene_cases, texture_cases
+from digest_cases.fitting import fitting_cases, photograph_cases
 from digest_cases.lights import light_cases
 from digest_cases.losses import geometry_cases, inspection_cases, loss_cases, mesh_loss_cases
 from digest_cases.programs import module_cases, soft_renderer_cases
 from digest_cases.registered import registered_cases
-from digest_cases.views import camera_cases, clipping_cases, render_cases
+from digest_cases.views import camera_cases, clipping_cases, lens_cases, render_cases
 
 import taichi_softras as sr
 from taichi_softras.backend import ti
@@ -62,6 +63,7 @@ GROUPS = (
     option_cases,
     texture_cases,
     camera_cases,
+    lens_cases,
     render_cases,
     clipping_cases,
     light_cases,
@@ -69,6 +71,8 @@ GROUPS = (
     loss_cases,
     geometry_cases,
     inspection_cases,
+    fitting_cases,
+    photograph_cases,
     registered_cases,
     soft_renderer_cases,
     module_cases,

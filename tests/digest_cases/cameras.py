@@ -60,6 +60,10 @@ MATRIX = {"matrix": np.array([[[35.0, 0.5, 13.2], [0.0, 36.0, 9.7], [0.0, 0.0, 1
 DISTORTION = {"distortion": np.array([[0.1, -0.02, 0.01, 0.02, 0.003]])}
 
 
+BENT = 0.02 / np.arange(1, 15)[None] * (-1.0) ** np.arange(14)
+"""As many coefficients of distortion as any lens has."""
+
+
 MATRICES = {
     "view": np.array(
         [[[-0.9, 0.1, 0.4, 0.1], [0.1, 1, 0.1, 0], [-0.4, 0, -0.9, 4.5], [0, 0, 0, 1]]]
@@ -90,6 +94,11 @@ def orthographic(x: Arrays) -> sr.Camera:
 def calibrated(x: Arrays) -> sr.Camera:
     names = (name for name in ("matrix", "distortion") if name in x)
     lens = sr.Intrinsics(height=HEIGHT, width=WIDTH, **taken(x, *names))
+    return sr.PosedCamera(sr.Extrinsics(**taken(x, *EXTRINSICS)), lens)
+
+
+def fisheye(x: Arrays) -> sr.Camera:
+    lens = sr.Fisheye(height=HEIGHT, width=WIDTH, **taken(x, "matrix", "distortion"))
     return sr.PosedCamera(sr.Extrinsics(**taken(x, *EXTRINSICS)), lens)
 
 

@@ -105,6 +105,8 @@ def scene_cases() -> Cases:
     sharp: Arrays = {"height": 64, "width": 80, "sigma": 1e-4, "gamma": 1e-2}
     case = Case(image(**sharp), many)
     yield from both("many faces", case)
+    long: Arrays = {**sharp, "height": 128, "width": 120}
+    yield "many faces, long lists", Case(image(**long), many)
     yield "many faces, float64", replace(case, dtype=np.float64)
     yield "many faces, silhouettes", Case(outline(**sharp), outlined(many))
 

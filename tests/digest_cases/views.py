@@ -1,5 +1,6 @@
 """Meshes drawn by cameras, clipped where they reach behind them."""
 
+import functools
 from dataclasses import replace
 from typing import Any
 
@@ -7,9 +8,14 @@ import numpy as np
 
 import taichi_softras as sr
 from digest_cases.cameras import (
+    BENT,
     CAMERAS,
+    EXTRINSICS,
     INSIDE,
     LOOK_AT,
+    MATRIX,
+    calibrated,
+    fisheye,
     look_at,
     mesh,
     project,
@@ -27,7 +33,7 @@ from digest_cases.cases import (
     chosen,
     uniform,
 )
-from digest_cases.faces import faces_in_ndc, textures
+from digest_cases.faces import faces_in_ndc, settings, textures
 from digest_cases.lights import LIGHT, LIGHTS, all_lights, short_light
 
 
@@ -39,12 +45,51 @@ def camera_cases() -> Cases:
         yield f"camera: {name}, silhouettes", Case(silhouette(make), {**shape(), **arrays})
         points = {"vertices": mesh()["vertices"], **arrays}
         yield f"camera: {name}, points", Case(project(make), points)
+    x = {**mesh(), **LOOK_AT}
+    case = Case(render(), x, constant=tuple(LOOK_AT))  # placed by kernels of their own
+    yield from both("camera without gradient", case)
+    yield "camera without gradient, float64", replace(case, dtype=np.float64)
+    x = {**shape(), **LOOK_AT}
+    for clip in (True, False):
+        draw = functools.partial(silhouette_of, clip=clip)
+        case = Case(draw, x, constant=tuple(LOOK_AT))
+        yield from both(f"camera without gradient, silhouettes, clip={clip}", case)
     angles = {"elevation_degrees": np.array([20.0, 70]), "azimuth_degrees": np.array([30.0, 150])}
 
     def orbit(**x: Any) -> Arrays:
         return {"eyes": sr.orbit_eyes(3.0, **x), "ups": sr.orbit_ups(**x)}
 
     yield "orbit", Case(orbit, angles)
+
+
+def lens_cases() -> Cases:
+    """Every number of coefficients of distortion, and cameras that go elsewhere and come back."""
+    points = {"vertices": mesh()["vertices"], **EXTRINSICS, **MATRIX}
+    for lens, make in (("Intrinsics", calibrated), ("Fisheye", fisheye)):
+        for count in getattr(sr, lens).counts:
+            bent = {"distortion": BENT[:, :count]}
+            yield f"lens: {lens}, {count}", Case(project(make), {**points, **bent}, np.float64)
+    inputs = {**mesh(), **EXTRINSICS, **MATRIX, "distortion": BENT[:, :4]}
+    yield from both("camera: fisheye", Case(render(fisheye), inputs))
+
+    def there_and_back(vertices: Any, faces: Any, **x: Any) -> Arrays:
+        camera = look_at(x)
+        size = HEIGHT, WIDTH
+        cameras = {
+            "opengl": sr.camera_from_opengl(*sr.camera_to_opengl(camera, WIDTH / HEIGHT, 1.0, 9.0)),
+            "pytorch3d": sr.camera_from_pytorch3d(*sr.camera_to_pytorch3d(camera, *size), *size),
+            "colmap": sr.camera_from_colmap(*sr.camera_to_colmap(camera, *size)[:3], *size),
+        }
+        return {
+            name: sr.render_silhouette(vertices, faces, made, settings())
+            for name, made in cameras.items()
+        }
+
+    yield "cameras there and back", Case(there_and_back, {**shape(), **LOOK_AT})
+
+
+def silhouette_of(vertices: Any, faces: Any, *, clip: bool, **x: Any) -> Any:
+    return sr.render_silhouette(vertices, faces, look_at(x), settings(), clip=clip)
 
 
 def render_cases() -> Cases:
