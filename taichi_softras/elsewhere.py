@@ -56,7 +56,7 @@ NAMES: dict[str, dict[str, str]] = {
         "antialias": "`render`, whose edges are soft by `sigma` of `RasterizerSettings`",
         "interpolate": "`render`, which takes `colors` and `attributes` of vertices",
         "texture": "`UVTexture`, which `render` takes in place of colours",
-        "texture_construct_mip": "`RasterizerSettings`, with `supersampling`: there are no mipmaps",
+        "texture_construct_mip": "`UVTexture`, whose `mipmaps` are made by `render`",
     },
     "SoftRas": {
         "FlattenLoss": "`flattening_loss`",

@@ -241,6 +241,7 @@ class Mesh:
         *,
         device: str | torch.device = "cpu",
         dtype: Any = None,
+        mipmaps: bool = False,
     ) -> UVTexture:
         """Copy the materials into arrays, for `render` to take in place of colours.
 
@@ -249,8 +250,10 @@ class Mesh:
             device: Where to, in PyTorch.
             dtype: Of the texels and coordinates: ``ti.f32`` or ``ti.f64``, or PyTorch's; that of
                 the mesh if None.
+            mipmaps: Whether to look colours up in an image pyramid: see `UVTexture`.
 
         Raises:
+            TypeError: If ``mipmaps`` is neither true nor false.
             ValueError: If the mesh has no materials, or ``framework`` is neither of the two.
 
         Examples:
@@ -264,7 +267,7 @@ class Mesh:
             like = self.to_torch(device, dtype)[0]
         else:
             like = self.to_taichi(dtype=dtype or self.dtype)[0]
-        return UVTexture.from_maps(self.texture_maps(), like)
+        return UVTexture.from_maps(self.texture_maps(), like, mipmaps=mipmaps)
 
     @property
     def dtype(self) -> Any:

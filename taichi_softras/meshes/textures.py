@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from taichi_softras.arrays.bridge import array_like, on_host
+from taichi_softras.arrays.bridge import array_like, on_host, to_numpy
 from taichi_softras.arrays.checks import check_arrays
 from taichi_softras.arrays.operator import Array
+from taichi_softras.arrays.options import check_flag, keep_checked
 from taichi_softras.arrays.reprs import short_repr
 from taichi_softras.backend import ti
 from taichi_softras.meshes.materials import WRAPS
@@ -72,6 +73,14 @@ class UVTexture:
     Between the centres of texels colours are interpolated bilinearly. Gradients flow to the texels
     and to the places.
 
+    With mipmaps colours are also interpolated between two levels of an image pyramid, whose texels
+    are about as large as the pixel: a map of more texels than the picture has pixels is shown
+    without flicker, and each pixel's gradient reaches all texels under it. Each level has the means
+    of the one before at half its size, rounded down. The level is log2 of the pixel's footprint,
+    the root of the mean square of the two axes, in texels, of the ellipse that is the image in the
+    map of a circle one pixel wide: it is 0 where a texel is a pixel or more, and the colour is that
+    without mipmaps, to rounding. The gradient through the level is exact, too.
+
     Attributes:
         face_uvs: (B or 1, F, 3, 2), places of corners: u to the right, v up, from 0 to 1 over the
             image.
@@ -82,6 +91,11 @@ class UVTexture:
             mirrored every other time. 3 + 3 a + b stands for a along u and b along v, of these
             three. None if ``texels`` are one image, that is repeated.
         face_maps: (F,) int32, which of them each face has; None if there is one only.
+        mipmaps: Whether to look colours up in an image pyramid. It is made anew in each call. On a
+            GPU that waits for ``maps``, if they are given.
+
+    Raises:
+        TypeError: If ``mipmaps`` is neither true nor false.
 
     Examples:
         >>> import numpy as np, taichi_softras as sr
@@ -95,16 +109,21 @@ class UVTexture:
     texels: Array
     maps: Array | None = None
     face_maps: Array | None = None
+    mipmaps: bool = False
 
     __repr__ = short_repr
 
+    def __post_init__(self) -> None:
+        keep_checked(self, ("mipmaps",), check_flag)
+
     @staticmethod
-    def from_maps(maps: Sequence[np.ndarray], like: Array) -> UVTexture:
+    def from_maps(maps: Sequence[np.ndarray], like: Array, *, mipmaps: bool = False) -> UVTexture:
         """Make a texture of what `Mesh.texture_maps` gives.
 
         Args:
             maps: Places of corners (F, 3, 2), texels (T, C), maps (M, 4), and each face's map (F,).
             like: An array of the framework, device and floating-point type wanted.
+            mipmaps: Whether to look colours up in an image pyramid.
         """
         face_uvs, texels, sizes, face_maps = maps
         return UVTexture(
@@ -112,12 +131,19 @@ class UVTexture:
             array_like(texels[None, None], like),
             array_like(sizes, like, dtype=ti.i32),
             array_like(face_maps, like, dtype=ti.i32),
+            mipmaps,
         )
 
     @property
     def num_channels(self) -> int:
         """How many colours a texel has."""
         return int(self.texels.shape[-1])
+
+    def host_maps(self) -> np.ndarray:
+        """Copy the maps to the host, (M, 4) int32: the one map that there is if none are given."""
+        if self.maps is None:
+            return np.array([[0, *self.texels.shape[1:3], 0]], dtype=np.int32)
+        return to_numpy(self.maps)
 
     def check(
         self, like: Array, num_items: int, num_faces: int, *, num_sources: int | None
@@ -127,7 +153,7 @@ class UVTexture:
         Raises:
             TypeError: If an array is of the wrong kind or type.
             ValueError: If a shape doesn't fit, or a map's texels are not all there; which is looked
-                at where that costs no waiting, on the CPU.
+                at where that costs no waiting, on the CPU, and with mipmaps.
         """
         check_arrays(
             like,
@@ -140,7 +166,7 @@ class UVTexture:
         if self.maps is None:
             return
         check_arrays(maps=(self.maps, "(M, 4) int32"))
-        maps = on_host(self.maps)
+        maps = self.host_maps() if self.mipmaps else on_host(self.maps)
         if maps is not None:
             ends = maps[:, 0].astype(np.int64) + maps[:, 1].astype(np.int64) * maps[:, 2]
             sizes_fit = (maps[:, :3] >= (0, 1, 1)).all() and (ends <= num_texels).all()

@@ -25,7 +25,7 @@ class Inputs(NamedTuple):
     Attributes:
         face_vertices: (B or 1, F, 3, 3), NDC x, y and depth; of one item if faces are packed.
         colors: (B or 1, F, 3, C) at corners; or texels, (B or 1, F, R * R, C) of faces, or
-            (B or 1, h, w, C) of images.
+            (B or 1, h, w, C) of images; or pyramids of these, (B or 1, 1, T, C).
         varyings: (B or 1, F or 1, 3, K), what decides on texels and light: see `textures`.
         attributes: (B or 1, F, 3, A), more channels at corners.
         background: (B or 1, h, w, C + A), stretched over the image.
@@ -36,7 +36,8 @@ class Inputs(NamedTuple):
         face_items: (F,) int32, the item of each face, if faces are packed.
         face_sources: (B or 1, F) int32, the face whose texture a face has; (1, 1) if its own.
         face_maps: (F or 1,) int32, the map of each such face.
-        maps: (M, 4) int32, the first texel, height, width and wrapping of each map.
+        maps: (M, 4 L) int32, the first texel, height, width and wrapping of each of the L levels
+            of each map; L is 1 without mipmaps.
     """
 
     face_vertices: Array

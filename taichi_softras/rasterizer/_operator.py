@@ -63,6 +63,7 @@ class RasterizeOperator(Operator):
         channels: C, or 0 for silhouettes.
         num_items: B.
         texture: One of `variant.TEXTURES`: what the colours are.
+        mipmaps: Whether the colours are pyramids of image maps.
         attribute_channels: A.
         lights: Kinds of the lights on fragments, if there are any.
         packed: Whether each face is of one item, that of ``face_items``.
@@ -77,6 +78,7 @@ class RasterizeOperator(Operator):
     channels: int
     num_items: int
     texture: str = "vertex"
+    mipmaps: bool = False
     attribute_channels: int = 0
     lights: LightKinds | None = None
     packed: bool = False
@@ -409,6 +411,7 @@ class RasterizeOperator(Operator):
             alpha=ALPHAS[settings.alpha],
             color=settings.color if p.channels else "softmax",
             texture="vertex" if p.attributes else self.texture,
+            mipmaps=self.mipmaps and not p.attributes,
             lights=None if p.attributes else self.lights,
             block=GPU_BLOCK if on_gpu() else CPU_BLOCK,
         )

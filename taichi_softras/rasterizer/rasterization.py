@@ -19,6 +19,7 @@ from taichi_softras.lights.kernels.packing import LightKinds
 from taichi_softras.meshes.textures import CORNERS, SurfaceTexture, Texture, UVTexture
 from taichi_softras.rasterizer._inputs import INTEGERS, Inputs
 from taichi_softras.rasterizer._operator import RasterizeOperator
+from taichi_softras.rasterizer._pyramids import build_pyramid
 from taichi_softras.rasterizer._softness import softness_arrays
 from taichi_softras.rasterizer.kernels.downsample import downsample_kernel
 from taichi_softras.rasterizer.settings import RasterizerSettings
@@ -140,6 +141,7 @@ def rasterize(
         channels,
         batch.num_items,
         texture=texture,
+        mipmaps=isinstance(colors, UVTexture) and colors.mipmaps,
         attribute_channels=attribute_channels,
         lights=kinds,
         packed=face_items is not None,
@@ -158,9 +160,11 @@ def rasterize(
         "face_sources": _check_sources(face_sources, batch),
     }
     if isinstance(colors, UVTexture):
-        one_map = [[0, *colors.texels.shape[1:3], 0]]
-        inputs["maps"] = one_map if colors.maps is None else colors.maps
         inputs["face_maps"] = colors.face_maps
+        if colors.mipmaps:
+            inputs["colors"], inputs["maps"] = build_pyramid(colors)
+        else:
+            inputs["maps"] = colors.host_maps() if colors.maps is None else colors.maps
     return _draw(operator, inputs, settings)
 
 

@@ -27,6 +27,7 @@ Source:
 from taichi_softras.reference.aggregation import aggregate_alpha as aggregate_alpha
 from taichi_softras.reference.aggregation import aggregate_colors as aggregate_colors
 from taichi_softras.reference.fragments import Fragments as Fragments
+from taichi_softras.reference.fragments import find_changes as find_changes
 from taichi_softras.reference.fragments import find_fragments as find_fragments
 from taichi_softras.reference.fragments import isotropic_scale as isotropic_scale
 from taichi_softras.reference.fragments import pixel_centers as pixel_centers

@@ -112,6 +112,43 @@ def find_fragments(
     )
 
 
+def find_changes(
+    face_vertices: Tensor, settings: RasterizerSettings, fragments: Fragments
+) -> Tensor:
+    """Find how the weights of corners change from a pixel to the next, on the face's plane.
+
+    Args:
+        face_vertices: As in `rasterize`.
+        settings: As in `find_fragments`.
+        fragments: What that found.
+
+    Returns:
+        (B, H, W, F, 3, 2): to the right, and up.
+    """
+    valid = _is_valid(face_vertices)
+    face_vertices = torch.where(valid[..., None, None], face_vertices, 1.0)
+    ab, ac = _edges_from_first(face_vertices, settings)
+    area = _cross(ab, ac)
+    smallest = torch.where(area > 0, SMALLEST_AREA, -SMALLEST_AREA)
+    area = torch.where(area.abs() > SMALLEST_AREA, area, smallest)
+    second = torch.stack([ac[..., 1], -ac[..., 0]], dim=-1) / area[..., None]
+    third = torch.stack([-ab[..., 1], ab[..., 0]], dim=-1) / area[..., None]
+    slopes = torch.stack([-second - third, second, third], dim=-2)  # of w, (B, F, 3, 2)
+    slopes = slopes[:, None, None] * (2 / min(settings.height, settings.width))
+    if settings.orthographic or not settings.perspective_correct:
+        return slopes.expand(*fragments.weights.shape, 2)
+    # Of w z / z_k; the depth z is one over the sum of all w / z_k.
+    depths = face_vertices[:, None, None, :, :, 2]
+    parts = slopes * (fragments.depth[..., None] / depths)[..., None]
+    return parts - fragments.weights[..., None] * parts.sum(dim=-2, keepdim=True)
+
+
+def _edges_from_first(face_vertices: Tensor, settings: RasterizerSettings) -> tuple[Tensor, Tensor]:
+    """Edges of faces from their first corner to the others, in the plane, (B, F, 2)."""
+    corners = face_vertices[..., :2] * isotropic_scale(settings, face_vertices)
+    return corners[..., 1, :] - corners[..., 0, :], corners[..., 2, :] - corners[..., 0, :]
+
+
 class _Plane(NamedTuple):
     """Faces and pixels in the image plane.
 

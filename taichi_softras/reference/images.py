@@ -5,11 +5,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from taichi_softras.meshes.textures import Texture
+from taichi_softras.meshes.textures import Texture, UVTexture
 from taichi_softras.rasterizer.rasterization import sampled
 from taichi_softras.rasterizer.settings import RasterizerSettings
 from taichi_softras.reference.aggregation import aggregate_alpha, aggregate_colors
-from taichi_softras.reference.fragments import Fragments, find_fragments
+from taichi_softras.reference.fragments import Fragments, find_changes, find_fragments
 from taichi_softras.reference.textures import is_finite, sample_texture
 
 
@@ -65,7 +65,11 @@ def rasterize(
     parts = [colors] if attributes is None else [colors, attributes]
     for part in parts:
         fragments = _leave_out(fragments, is_finite(part))
-    values = torch.cat([sample_texture(part, fragments.weights) for part in parts], dim=-1)
+    changes = None
+    if isinstance(colors, UVTexture) and colors.mipmaps:
+        changes = find_changes(face_vertices, samples, fragments)
+        changes = changes if interpolation_gradient else changes.detach()
+    values = torch.cat([sample_texture(part, fragments.weights, changes) for part in parts], dim=-1)
     image = aggregate_colors(
         fragments, values, samples, background=background, gamma=gamma, eps=eps
     )

@@ -55,6 +55,7 @@ def rasterizer_calls(dtype) -> Calls:
             "vertex": array(dtype, 1, NUM_FACES, 3, channels, grad=grad),
             "surface": sr.SurfaceTexture(array(dtype, 1, NUM_FACES, 4, channels)),
             "uv": sr.UVTexture(uvs, array(dtype, 1, 2, 2, channels)),
+            "mipmapped": sr.UVTexture(uvs, array(dtype, 1, 2, 2, channels), mipmaps=True),
         }[texture]
         sr.rasterize(
             array(dtype, 1, NUM_FACES, 3, 3),
@@ -98,7 +99,7 @@ def rasterizer_calls(dtype) -> Calls:
     yield "3 channels, to vertices", partial(draw, grad=False)
     yield "3 channels, affine", partial(draw, perspective_correct=False)
     yield "3 channels, orthographic", partial(draw, orthographic=True)
-    for texture in ("surface", "uv"):
+    for texture in ("surface", "uv", "mipmapped"):
         yield f"3 channels, {texture} texture", partial(draw, texture=texture)
     for option, value in (
         ("interpolation", "clipped"),

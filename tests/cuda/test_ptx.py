@@ -40,6 +40,9 @@ FORWARD_ONLY = {
     "rasterizer.kernels.corner_sums.add_to_softness",
     "rasterizer.kernels.inspection.list_fragments",
     "rasterizer.kernels.inspection.summarize",
+    "rasterizer.kernels.pyramids.copy_texels",
+    "rasterizer.kernels.pyramids.gather_level",
+    "rasterizer.kernels.pyramids.halve",
     "rasterizer.kernels.softness.find_workable",
     "lights.kernels.shading.find_finite_vertices",
     "losses.kernels.image_losses.measure_overlap",
@@ -92,6 +95,7 @@ MOST_REGISTERS = {
 
 MORE_REGISTERS = {
     ("rasterizer.kernels.chunk_sums.sum_chunks", "3 channels, uv texture"): 167,
+    ("rasterizer.kernels.chunk_sums.sum_chunks", "3 channels, mipmapped texture"): 241,
 }
 """Uses that need more, for now: to be lowered, never raised."""
 

@@ -1,5 +1,7 @@
 """Textures, attributes, packed faces and supersampling: values and gradients."""
 
+from dataclasses import replace
+
 import gradients
 import numpy as np
 import pytest
@@ -42,7 +44,17 @@ def random_maps(rng, num_items=1, channels=3):
     return sr.UVTexture(uvs, texels, MAPS, FACE_MAPS)
 
 
-TEXTURES = {"surface": random_surface, "maps": random_maps, "image": random_image}
+def random_mipmaps(rng, num_items=1, channels=3):
+    """The same, in pyramids: the footprints of pixels are from parts of a texel to whole maps."""
+    return replace(random_maps(rng, num_items, channels), mipmaps=True)
+
+
+TEXTURES = {
+    "surface": random_surface,
+    "maps": random_maps,
+    "image": random_image,
+    "mipmaps": random_mipmaps,
+}
 
 
 # --- Values -----------------------------------------------------------------------------------
@@ -181,7 +193,7 @@ def test_gradient_by_hand_equals_autodiff(texture, rng, monkeypatch):
         colors = sr.SurfaceTexture(leaves[1])
         if isinstance(given, sr.UVTexture):
             leaves.append(given.face_uvs.clone().requires_grad_())
-            colors = sr.UVTexture(leaves[2], leaves[1], given.maps, given.face_maps)
+            colors = replace(given, face_uvs=leaves[2], texels=leaves[1])
         sr.rasterize(leaves[0], colors, settings_of(16, 20)).backward(weights)
         return [leaf.grad for leaf in leaves]
 

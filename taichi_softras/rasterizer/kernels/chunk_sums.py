@@ -147,7 +147,7 @@ def chunk_sum_kernel(variant: Variant) -> Any:
                     texels.look_up_block(
                         *(taps, sums, numbers),
                         *sources,
-                        *(planes, grad_texels, chunk, block),
+                        *(planes, grad_texels, face, chunk, block),
                     )
                 fragments.add_block(sums, taps, numbers, planes, winners, face, chunk, block, True)
         if ti.static(looks_ahead or channels == 0):

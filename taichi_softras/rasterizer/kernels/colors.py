@@ -6,7 +6,9 @@ from typing import Any
 from taichi_softras.arrays.launcher import func
 from taichi_softras.backend import ti
 from taichi_softras.lights.kernels.reflection import shading_func
+from taichi_softras.rasterizer.kernels.fragment import fragment_funcs
 from taichi_softras.rasterizer.kernels.textures import tapped, taps_at, varying_at
+from taichi_softras.rasterizer.kernels.trilinear import pixel_side, trilinear_taps
 from taichi_softras.rasterizer.kernels.variant import Variant
 
 
@@ -37,8 +39,40 @@ def color_func(variant: Variant) -> Any:
     channels = variant.channels
     is_lit = variant.lights is not None
     lit = shading_func(variant.lights, dtype) if is_lit else None
+    fragment = fragment_funcs(variant)
     first_normal = 2 if variant.texture == "uv" else 0
     first_normal = 3 if variant.texture == "surface" else first_normal
+
+    @func
+    def taps_of(
+        colors: ti.template(),
+        varyings: ti.template(),
+        face_sources: ti.template(),
+        face_maps: ti.template(),
+        maps: ti.template(),
+        b,
+        f,
+        weights: ti.template(),
+        face: ti.template(),
+        depth: ti.template(),
+        height: ti.template(),
+        width: ti.template(),
+    ):
+        """Find what the colour is made of: rows and columns of texels, or corners, and weights."""
+        if ti.static(variant.mipmaps):
+            ratios = fragment.ratios_of(face.depth_terms, depth)
+            side = pixel_side(height, width, dtype)
+            rows, cols, tap_weights, _seen = trilinear_taps(
+                *(varyings, face_sources, face_maps, maps),
+                *(b, f, weights, ratios, face.slopes, side, dtype),
+            )
+            return rows, cols, tap_weights
+        else:
+            return taps_at(
+                variant.texture,
+                *(colors, varyings, face_sources, face_maps, maps),
+                *(b, f, weights, dtype),
+            )
 
     @func
     def colors_at(
@@ -52,12 +86,15 @@ def color_func(variant: Variant) -> Any:
         b,
         f,
         weights,
+        face: ti.template(),
+        depth: ti.template(),
+        height: ti.template(),
+        width: ti.template(),
     ):
         """The channels of a fragment's colour, from the given one of its source's on."""
-        rows, cols, tap_weights = taps_at(
-            variant.texture,
+        rows, cols, tap_weights = taps_of(
             *(colors, varyings, face_sources, face_maps, maps),
-            *(b, f, weights, dtype),
+            *(b, f, weights, face, depth, height, width),
         )
         values = ti.Vector(
             [

@@ -228,7 +228,7 @@ def drawing_kernel(variant: Variant, *, whole_pixels: bool = False) -> Any:
                 values = colors_at(
                     *(colors, frame.first_source),
                     *textures,
-                    *(lighting, b, f, weights),
+                    *(lighting, b, f, weights, face, depth, height, width),
                 )
                 covered = seen.covers[lane]
                 mix(pixels, lane, f, covered, depth, rate, values)

@@ -101,4 +101,12 @@ def fragment_funcs(variant: Variant) -> SimpleNamespace:
             weights = place * depth_terms * depth
         return weights
 
-    return SimpleNamespace(locate=locate, look=look, weights_of=weights_of)
+    @func
+    def ratios_of(depth_terms: ti.template(), depth: ti.template()):
+        """Weights of a face's corners in what is seen, over its barycentric coordinates."""
+        ratios = ti.Vector([dtype(1.0)] * 3)
+        if ti.static(variant.perspective_correct and not variant.orthographic):
+            ratios = depth_terms * depth
+        return ratios
+
+    return SimpleNamespace(locate=locate, look=look, weights_of=weights_of, ratios_of=ratios_of)

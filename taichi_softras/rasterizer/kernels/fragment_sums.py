@@ -165,6 +165,8 @@ def fragment_sum_funcs(variant: Variant) -> SimpleNamespace:
                     by_x += gain * cover_rate
                     sums[BY_LOG_GAMMA][slot] += gain * (view.depth - nearest) * chunk.rate
                     by_depth = -gain * chunk.rate
+                if ti.static(variant.mipmaps):
+                    by_depth += taps.by_depths[lane]
                 by_depths, by_place = through_interpolation(
                     by_weights, by_depth, view.place, face.depth_terms, view.depth
                 )

@@ -127,6 +127,7 @@ def surrogate_kernels(variant: Variant) -> SimpleNamespace:
                                         maps,
                                     ),
                                     *(lighting, b, f, weights),
+                                    *(face, view.depth, height, width),
                                 )
                                 gain = dtype(0.0)
                                 if ti.static(is_hard):

@@ -106,31 +106,34 @@ def map_position(t, size, dtype: ti.template()):
 
 
 @func
-def bilinear_taps(u, v, maps: ti.template(), m, dtype: ti.template()):
+def bilinear_taps(u, v, maps: ti.template(), m, level, dtype: ti.template()):
     """Find the four texels round a point of a map, and where the point is between them.
 
     Args:
         u: To the right.
         v: Up.
-        maps: (M, 4) int32: each map's first texel, height, width, and how it wraps.
+        maps: (M, 4 L) int32: of each of a map's L levels its first texel, height, width, and how
+            it wraps.
         m: Which map.
+        level: Which level of it.
         dtype: Precision.
 
     Returns:
         Indices, top left, top right, bottom left, bottom right; and the position between them, to
         the right and down, 0 to 1.
     """
-    height = maps[m, 1]
-    width = maps[m, 2]
+    first = 4 * level
+    height = maps[m, first + 1]
+    width = maps[m, first + 2]
     x = map_position(u, width, dtype)
     y = map_position(1 - v, height, dtype)
     col = ti.cast(ti.floor(x), ti.i32)
     row = ti.cast(ti.floor(y), ti.i32)
-    wrap_u, wrap_v = wraps_of(maps[m, 3])
+    wrap_u, wrap_v = wraps_of(maps[m, first + 3])
     left = wrap_index(col, width, wrap_u)
     right = wrap_index(col + 1, width, wrap_u)
-    above = maps[m, 0] + wrap_index(row, height, wrap_v) * width
-    below = maps[m, 0] + wrap_index(row + 1, height, wrap_v) * width
+    above = maps[m, first] + wrap_index(row, height, wrap_v) * width
+    below = maps[m, first] + wrap_index(row + 1, height, wrap_v) * width
     return [above + left, above + right, below + left, below + right], ti.Vector(
         [x - ti.floor(x), y - ti.floor(y)]
     )
@@ -173,7 +176,7 @@ def taps_at(
         u = varying_at(varyings, b, f, 0, weights)
         v = varying_at(varyings, b, f, 1, weights)
         m = map_of(face_sources, face_maps, b, f)
-        taps, t = bilinear_taps(u, v, maps, m, dtype)
+        taps, t = bilinear_taps(u, v, maps, m, 0, dtype)
         rows = [taps[k] // colors.shape[2] for k in range(4)]
         cols = [taps[k] % colors.shape[2] for k in range(4)]
         return rows, cols, bilinear_weights(t)

@@ -26,6 +26,7 @@ class Variant:
         alpha: How coverages add up.
         color: How colours are chosen among faces: one of `families.COLORS`.
         texture: Where colours come from: one of `TEXTURES`.
+        mipmaps: Whether image maps are looked up in pyramids.
         lights: Kinds of the lights on fragments, and None if there are none.
         block: Rows and columns of the pixels that a thread works on at a time: see `blocks`.
     """
@@ -39,6 +40,7 @@ class Variant:
     alpha: Alpha
     color: str
     texture: str = "vertex"
+    mipmaps: bool = False
     lights: LightKinds | None = None
     block: tuple[int, int] = CPU_BLOCK
 
@@ -52,6 +54,7 @@ class Variant:
             interpolation="nearest",
             color="softmax",
             texture="vertex",
+            mipmaps=False,
             lights=None,
         )
 
@@ -67,5 +70,6 @@ class Variant:
             coverage=coverage,
             alpha=alpha,
             texture="vertex",
+            mipmaps=False,
             lights=None,
         )
