@@ -160,25 +160,9 @@ class UVTexture:
             face_uvs=(self.face_uvs, f"({num_items} or 1, {num_faces}, 3, 2)"),
             texels=(self.texels, f"({num_items} or 1, H, W, C)"),
         )
-        num_texels = self.texels.shape[1] * self.texels.shape[2]
-        if num_texels < 1:
-            raise ValueError(f"texels must be at least 1, got {tuple(self.texels.shape)}")
+        self.check_maps(waits=self.mipmaps)
         if self.maps is None:
             return
-        check_arrays(maps=(self.maps, "(M, 4) int32"))
-        maps = self.host_maps() if self.mipmaps else on_host(self.maps)
-        if maps is not None:
-            ends = maps[:, 0].astype(np.int64) + maps[:, 1].astype(np.int64) * maps[:, 2]
-            sizes_fit = (maps[:, :3] >= (0, 1, 1)).all() and (ends <= num_texels).all()
-            if not sizes_fit or not len(maps):
-                raise ValueError(
-                    f"maps must be at least 1, within the {num_texels} texels, got {maps.tolist()}"
-                )
-            wraps = maps[:, 3]
-            if wraps.min() < 0 or wraps.max() >= len(WRAPS) + len(WRAPS) ** 2:
-                raise ValueError(
-                    f"maps must wrap by numbers from 0 to 11, got {wraps.min()} to {wraps.max()}"
-                )
         if self.face_maps is None:
             if self.maps.shape[0] != 1:
                 raise ValueError(f"face_maps must be given with {self.maps.shape[0]} maps")
@@ -191,6 +175,36 @@ class UVTexture:
             if low < 0 or high >= self.maps.shape[0]:
                 raise ValueError(
                     f"face_maps must be from 0 to {self.maps.shape[0] - 1}, got {low} to {high}"
+                )
+
+    def check_maps(self, *, waits: bool = True) -> None:
+        """Check that maps are within the texels.
+
+        Args:
+            waits: Whether their numbers are looked at also where a device must be waited for.
+
+        Raises:
+            TypeError: If they are no array of int32.
+            ValueError: If they don't fit, or there is no texel.
+        """
+        num_texels = self.texels.shape[1] * self.texels.shape[2]
+        if num_texels < 1:
+            raise ValueError(f"texels must be at least 1, got {tuple(self.texels.shape)}")
+        if self.maps is None:
+            return
+        check_arrays(maps=(self.maps, "(M, 4) int32"))
+        maps = self.host_maps() if waits else on_host(self.maps)
+        if maps is not None:
+            ends = maps[:, 0].astype(np.int64) + maps[:, 1].astype(np.int64) * maps[:, 2]
+            sizes_fit = (maps[:, :3] >= (0, 1, 1)).all() and (ends <= num_texels).all()
+            if not sizes_fit or not len(maps):
+                raise ValueError(
+                    f"maps must be at least 1, within the {num_texels} texels, got {maps.tolist()}"
+                )
+            wraps = maps[:, 3]
+            if wraps.min() < 0 or wraps.max() >= len(WRAPS) + len(WRAPS) ** 2:
+                raise ValueError(
+                    f"maps must wrap by numbers from 0 to 11, got {wraps.min()} to {wraps.max()}"
                 )
 
 

@@ -3,6 +3,7 @@
 from taichi_softras.rasterizer.families import Alpha as Alpha
 from taichi_softras.rasterizer.families import Coverage as Coverage
 from taichi_softras.rasterizer.families import register as register
+from taichi_softras.rasterizer.filling import fill_texels as fill_texels
 from taichi_softras.rasterizer.inspection import FragmentSummary as FragmentSummary
 from taichi_softras.rasterizer.inspection import PixelFragments as PixelFragments
 from taichi_softras.rasterizer.inspection import face_coverage as face_coverage

@@ -35,18 +35,28 @@ def build_pyramid(texture: UVTexture) -> tuple[Array, Array]:
     Raises:
         ValueError: If there are more texels than 32 bits can count.
     """
+    table, starts = level_table(texture)
+    (pyramid,) = apply(_PyramidOperator(starts), (texture.texels, table))
+    return pyramid, table
+
+
+def level_table(texture: UVTexture) -> tuple[Array, tuple[int, ...]]:
+    """Find where the levels of a texture's maps are: what `lay_out_levels` finds, as an array.
+
+    Raises:
+        ValueError: If there are more texels than 32 bits can count.
+    """
     texels = texture.texels
     num_texels = texels.shape[1] * texels.shape[2]
     levels, starts = lay_out_levels(texture.host_maps(), num_texels)
-    count = texels.shape[0] * starts[-1] * texels.shape[3]
+    # One more channel may be for the weights of texels.
+    count = texels.shape[0] * starts[-1] * (texels.shape[3] + 1)
     if count > LARGEST_INT32:
         raise ValueError(
             f"texels and their mipmaps must be at most {LARGEST_INT32} numbers, got {count}"
         )
     make = partial(array_like, levels, texels, dtype=ti.i32)
-    table = _LEVELS.get((levels.shape, levels.tobytes()), texels, make)
-    (pyramid,) = apply(_PyramidOperator(starts), (texels, table))
-    return pyramid, table
+    return _LEVELS.get((levels.shape, levels.tobytes()), texels, make), starts
 
 
 def lay_out_levels(

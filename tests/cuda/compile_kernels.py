@@ -308,6 +308,9 @@ def inspection_calls(dtype) -> Calls:
     """Tell what pixels are made of."""
     faces = array(dtype, 1, NUM_FACES, 3, 3, grad=False)
     colors = array(dtype, 1, NUM_FACES, 3, 3, grad=False)
+    texture = sr.UVTexture(faces, array(dtype, 1, 4, 4, 3, grad=False))
+    weights = array(dtype, 1, 4, 4, grad=False)
+    yield "texels filled in", lambda _: sr.fill_texels(texture, weights)
     yield "summary", lambda _: sr.summarize_fragments(faces, SETTINGS)
     yield "list", lambda _: sr.list_fragments(faces, colors, SETTINGS, 0, 0)
 
