@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import taichi as ti
 from numpy.typing import NDArray
 
 from taichi_softras.arrays.bridge import array_like
@@ -15,6 +14,7 @@ from taichi_softras.arrays.calls import apply
 from taichi_softras.arrays.kept import KeptArrays
 from taichi_softras.arrays.operator import Allocate, Array, Operator
 from taichi_softras.arrays.scan import LARGEST_INT32
+from taichi_softras.backend import ti
 from taichi_softras.meshes.textures import UVTexture
 from taichi_softras.rasterizer.kernels.pyramids import pyramid_kernels
 

@@ -7,7 +7,7 @@ import gradients
 import numpy as np
 import pytest
 import scenes
-import taichi as ti
+from taichi_softras.backend import ti
 import torch
 from scenes import random_like, uniform
 

@@ -7,10 +7,9 @@ Source:
 import functools
 from types import SimpleNamespace
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import inverse
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.pyramids import COLUMNS, map_at
 from taichi_softras.rasterizer.kernels.textures import bilinear_taps, bilinear_weights
 

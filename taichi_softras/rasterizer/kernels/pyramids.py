@@ -14,10 +14,9 @@ Source:
 import functools
 from types import SimpleNamespace
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import inverse
 from taichi_softras.arrays.launcher import func, kernel
+from taichi_softras.backend import ti
 
 COLUMNS = 4
 """Numbers of a level of a map: first texel, height, width and how it wraps."""

@@ -10,10 +10,9 @@ Source:
 
 import math
 
-import taichi as ti
-
 from taichi_softras.arrays.kernels.arithmetic import inverse
 from taichi_softras.arrays.launcher import func
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer.kernels.adjoints import through_bilinear
 from taichi_softras.rasterizer.kernels.pyramids import COLUMNS
 from taichi_softras.rasterizer.kernels.textures import (
