@@ -7,13 +7,13 @@ import gradients
 import numpy as np
 import pytest
 import scenes
-from taichi_softras.backend import ti
 import torch
 from scenes import random_like, uniform
 
 import taichi_softras as sr
 from taichi_softras import reference
 from taichi_softras.arrays.bridge import to_numpy
+from taichi_softras.backend import ti
 from taichi_softras.rasterizer._pyramids import build_pyramid
 
 MAPS = torch.tensor(
