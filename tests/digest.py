@@ -15,6 +15,8 @@ float64, 1e-4 in float32. So a GPU is compared with the CPU:
     python tests/digest.py --write cpu.json
     python tests/digest.py --arch cuda --against cpu.json --close
 
+and likewise Quadrants with Taichi, by ``TAICHI_SOFTRAS_BACKEND=quadrants`` before the second.
+
 Inputs are seeded, and only the public interface is used, so that modules may move. To run another
 copy of the package, put its folder into PYTHONPATH; the first line says which one is used.
 
@@ -52,7 +54,7 @@ from digest_cases.registered import registered_cases
 from digest_cases.views import camera_cases, clipping_cases, lens_cases, render_cases
 
 import taichi_softras as sr
-from taichi_softras.backend import ti
+from taichi_softras.backend import BACKEND, ti
 
 CLOSE = {"float32": 1e-4, "float64": 1e-10}
 """How far arrays may be apart that are to be close, as a share of the largest number."""
@@ -169,10 +171,10 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     sr.init(args.arch, cpu_max_num_threads=args.threads)
-    versions = {"taichi": ti.__version__, "torch": torch.__version__, "numpy": np.__version__}
+    versions = {BACKEND: ti.__version__, "torch": torch.__version__, "numpy": np.__version__}
     about = {**versions, "machine": platform.machine(), "threads": args.threads}
     about["arch"] = args.arch
-    about["taichi"] = ".".join(map(str, ti.__version__))
+    about[BACKEND] = ".".join(map(str, ti.__version__))
     say(f"{Path(sr.__file__).parent}, {json.dumps(about)}")
     found, arrays = {}, {}
     for name, array in run_cases(args.only, args.arch):
