@@ -99,7 +99,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.ArgumentParser, arg
     parser.add_argument("--height", type=int, default=300, help="of photographs, in pixels")
     parser.add_argument("--width", type=int, default=400, help="of photographs, in pixels")
     parser.add_argument("--samples", type=int, default=64, help="paths of light in a pixel")
-    parser.add_argument("--quick", action="store_true", help="a coarse mesh")
+    parser.add_argument("--quick", action="store_true", help="few samples, a coarse mesh")
     options = parser.parse_args(arguments)
     check_options(parser, options, views=10, height=48, width=48, samples=1)
     return parser, options
@@ -109,7 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Take photographs, make the mesh, and measure."""
     parser, options = parse(arguments)
     photographs, mesh = options.output / "photographs", options.output / "mesh"
-    size = {"height": options.height, "width": options.width, "samples": options.samples}
+    samples = min(options.samples, 8) if options.quick else options.samples
+    size = {"height": options.height, "width": options.width, "samples": samples}
     try:
         order = Order(furniture=options.furniture, views=options.views, **size)
         take_photographs(order, photographs)
