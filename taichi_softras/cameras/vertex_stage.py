@@ -35,8 +35,8 @@ def place_faces(
 ) -> tuple[Array, ClippedFaces | None]:
     """Take meshes to NDC, and cut them at the near plane.
 
-    It takes one launch each way where no camera wants a gradient, no lens distorts and no face is
-    cut; else the steps run one by one.
+    It takes one launch each way, and one for the gradient of where the camera is, if no lens wants
+    a gradient or distorts and no face is cut; else the steps run one by one.
 
     Args:
         vertices: (B or 1, V, 3), in the world.
@@ -66,12 +66,12 @@ def place_faces(
         name = "camera" if vertices.shape[0] else "vertices"
         raise ValueError(f"{name} must have at least one item, got none")
     is_counted = clip or not on_gpu()  # where it isn't for clipping, a GPU is not waited for
-    matrices = view, lens["projection"][0]
+    projection = lens["projection"][0]
     corners, points = None, None
-    if "distortion" not in lens and not any(map(wants_grad, matrices)) and sizes["V"]:
+    if "distortion" not in lens and not wants_grad(projection) and sizes["V"]:
         sizes = check_arrays(**wanted, faces=(faces, FACES))
         stage = VertexStage(sizes["B"], depths if is_counted else None, incidence)
-        (corners,) = apply(stage, (vertices, *matrices, faces))
+        (corners,) = apply(stage, (vertices, view, projection, faces))
         nearer, farther = stage.outside
     else:
         points = move_to_view(vertices, view)
@@ -92,11 +92,15 @@ FEW_ROWS = 2048
 """Up to so many vertices and faces are placed by one thread of a CPU."""
 
 
+MOST_PARTS = 64
+"""Partial sums of an item's vertices, one by each thread, for the gradient of its view."""
+
+
 @dataclass(eq=False)
 class VertexStage(Operator):
     """Vertices (B or 1, V, 3), view and projection, and faces become corners (B, F, 3, 3) in NDC.
 
-    The matrices have no gradient.
+    The projection has no gradient.
 
     Attributes:
         num_items: B.
@@ -132,14 +136,20 @@ class VertexStage(Operator):
         saved: Sequence[Array],
         allocate: Allocate,
     ) -> None:
-        """Differentiate by the vertices."""
+        """Differentiate with respect to vertices and views."""
         vertices, view, projection, faces = inputs
+        if vertices.grad is None and view.grad is None:
+            return
+        num_vertices = vertices.shape[1]
+        kernels = self._kernels(inputs, allocate)
+        lists = self.incidence.lists(faces, num_vertices, allocate)
+        given = (vertices, view, projection, *lists, outputs[0].grad)
         if vertices.grad is not None:
-            lists = self.incidence.lists(faces, vertices.shape[1], allocate)
-            by_item = allocate((self.num_items, *vertices.shape[1:]), clear=False)
-            self._kernels(inputs, allocate).place_backward(
-                *(vertices, view, projection, *lists, outputs[0].grad, by_item, vertices.grad)
-            )
+            by_item = allocate((self.num_items, num_vertices, 3), clear=False)
+            kernels.place_backward(*given, by_item, vertices.grad)
+        if view.grad is not None:
+            parts = allocate((self.num_items, min(num_vertices, MOST_PARTS), 12), clear=False)
+            kernels.view_backward(*given, num_vertices, parts, view.grad)
 
     def _kernels(self, inputs: Sequence[Array], allocate: Allocate) -> SimpleNamespace:
         num_rows = self.num_items * (inputs[0].shape[1] + inputs[3].shape[-2])

@@ -26,13 +26,14 @@ def few_rows(request, monkeypatch):
     monkeypatch.setattr(vertex_stage, "FEW_ROWS", request.param)
 
 
-def make_camera(num_items, distance, *, wants_grad, dtype=torch.float64, kind="perspective"):
-    """Make a camera of tensors: with a gradient it is not for the one launch."""
+def make_camera(num_items, distance, *, by_steps=False, dtype=torch.float64, kind="perspective"):
+    """Make a camera of tensors. With a lens that wants a gradient it is not for the one launch."""
     eyes = torch.tensor(sr.orbit_eyes(distance, 25.0, [10.0 + 50 * i for i in range(num_items)]))
-    eyes = eyes.to(dtype).requires_grad_(wants_grad)
+    eyes = eyes.to(dtype).requires_grad_()
+    lens = {"dtype": dtype, "requires_grad": by_steps}
     if kind == "orthographic":
-        return sr.PosedCamera(sr.LookAt(eyes), sr.Orthographic(1.5))
-    return sr.LookAtCamera(eyes, fov_degrees=[40.0] * num_items)
+        return sr.PosedCamera(sr.LookAt(eyes), sr.Orthographic(torch.tensor([1.5], **lens)))
+    return sr.LookAtCamera(eyes, fov_degrees=torch.full((num_items,), 40.0, **lens))
 
 
 @ti.kernel
@@ -54,9 +55,9 @@ def meshes(num_items, rng, dtype=torch.float64):
 
 def beside_camera():
     """A point in the plane of the first camera, but not where the camera is."""
-    camera = make_camera(1, 3.0, wants_grad=False)
+    camera = make_camera(1, 3.0)
     right, up = camera.view_matrix(camera.eye)[0, :2, :3]
-    return camera.eye[0] + 0.5 * right + 0.3 * up
+    return (camera.eye[0] + 0.5 * right + 0.3 * up).detach()
 
 
 BAD = {
@@ -65,7 +66,7 @@ BAD = {
     "infinite": lambda vertices, faces: vertices[-1, 2, 1].fill_(-math.inf),
     "huge": lambda vertices, faces: vertices[0, 3, 0].fill_(1e300),
     "in the camera's plane": lambda vertices, faces: vertices[0, 0].copy_(
-        make_camera(1, 3.0, wants_grad=False).eye[0]
+        make_camera(1, 3.0).eye[0].detach()
     ),
     "beside the camera": lambda vertices, faces: vertices[0, 0].copy_(beside_camera()),
     "too far once turned": lambda vertices, faces: vertices[-1, 1].fill_(1.7e75),
@@ -82,24 +83,27 @@ def test_one_launch_does_what_the_steps_do(distance, num_meshes, num_cameras, ki
         changed, changed_faces = vertices.clone(), faces.clone()
         BAD[bad](changed, changed_faces)
         found = []
-        for wants_grad in (False, True):
+        for by_steps in (False, True):
             leaf = changed.clone().requires_grad_()
-            camera = make_camera(num_cameras, distance, wants_grad=wants_grad, kind=kind)
+            camera = make_camera(num_cameras, distance, by_steps=by_steps, kind=kind)
+            eye = camera.pose.eye if kind == "orthographic" else camera.eye
             corners, clipped = place(leaf, changed_faces, camera, clip=clip)
             weights = torch.linspace(-1, 1, corners.numel(), dtype=torch.float64)
             (corners.flatten() * weights).sum().backward()
-            found.append((corners.detach(), leaf.grad, clipped is None))
-        (fused, fused_grad, fused_whole), (steps, grad, whole) = found
+            found.append((corners.detach(), leaf.grad, eye.grad, clipped is None))
+        (fused, *fused_grads, fused_whole), (steps, *grads, whole) = found
         assert fused_whole == whole
         assert_near(fused, steps)
-        assert_near(fused_grad, grad, 64)
-        assert fused_grad.isfinite().all()
+        for fused_grad, grad in zip(fused_grads, grads):
+            assert_near(fused_grad, grad, 64)
+            assert fused_grad.isfinite().all()
+            assert fused_grad.any()
 
 
 def test_corners_of_no_face_are_zero(rng):
     vertices, faces = meshes(2, rng)
     faces[1] = -1
-    camera = make_camera(2, 3.0, wants_grad=False)
+    camera = make_camera(2, 3.0)
     for corners in (place(vertices, faces, camera)[0], sr.gather(vertices, faces)):
         assert (corners[:, 1] == 0).all()
         assert (corners[:, 0] != 0).any()
@@ -107,7 +111,7 @@ def test_corners_of_no_face_are_zero(rng):
 
 def test_values_are_those_of_the_steps_in_float32(rng):
     vertices, faces = meshes(2, rng, torch.float32)
-    camera = make_camera(2, 3.0, wants_grad=False, dtype=torch.float32)
+    camera = make_camera(2, 3.0, dtype=torch.float32)
     expected = sr.gather(sr.project(vertices, camera, ASPECT), faces)
     corners, _ = place(vertices, faces, camera)
     assert corners.dtype == torch.float32
@@ -115,11 +119,18 @@ def test_values_are_those_of_the_steps_in_float32(rng):
 
 
 @pytest.mark.gradcheck
-@pytest.mark.parametrize("num_cameras", [1, 2])
-def test_the_derivative_is_exact(num_cameras, rng):
+@pytest.mark.parametrize("num_cameras", [1, 3])
+@pytest.mark.parametrize("most_parts", [4, 64])
+def test_the_derivative_is_exact(num_cameras, most_parts, rng, monkeypatch):
+    monkeypatch.setattr(vertex_stage, "MOST_PARTS", most_parts)
     vertices, faces = meshes(1, rng)
-    camera = make_camera(num_cameras, 3.0, wants_grad=False)
-    assert gradcheck(lambda v: place(v, faces, camera)[0], (vertices.requires_grad_(),))
+    eyes = make_camera(num_cameras, 3.0).eye
+
+    def corners(vertices, eyes, at):
+        return place(vertices, faces, sr.LookAtCamera(eyes, at, fov_degrees=40.0))[0]
+
+    at = torch.tensor([[0.1, -0.2, 0.05]], dtype=torch.float64, requires_grad=True)
+    assert gradcheck(corners, (vertices.requires_grad_(), eyes, at))
 
 
 def test_ndarrays_and_tensors_have_the_same(rng):
@@ -150,10 +161,18 @@ def test_it_is_one_launch_each_way(rng):
     assert num_launches() == before + 2
 
 
+def test_a_camera_that_wants_a_gradient_takes_no_more_steps(rng, monkeypatch):
+    monkeypatch.setattr(vertex_stage, "move_to_view", None)
+    vertices, faces = meshes(2, rng)
+    camera = make_camera(1, 3.0)
+    place(vertices, faces, camera)[0].sum().backward()
+    assert camera.eye.grad.any()
+
+
 def test_a_gpu_is_not_waited_for_without_clipping(rng, monkeypatch):
     monkeypatch.setattr(vertex_stage, "on_gpu", lambda: True)
     vertices, faces = meshes(1, rng)
-    camera = make_camera(1, 3.0, wants_grad=False)
+    camera = make_camera(1, 3.0)
     expected, _ = place(vertices, faces, camera)
     kernels = vertex_stage.vertex_stage_kernels(ti.f64, serial=False)
     monkeypatch.setattr(kernels, "place_and_count", None)

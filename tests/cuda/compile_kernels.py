@@ -133,10 +133,11 @@ def scene_calls(dtype) -> Calls:
     """Draw lit meshes, with gradients to everything: normals, light, camera, gather."""
 
     def place(_, clip: bool) -> None:
-        """Place a mesh before a camera that wants no gradient, on a GPU."""
+        """Place a mesh through a lens that wants no gradient, on a GPU."""
         vertices, faces = array(dtype, 1, NUM_VERTICES, 3), sr.from_numpy(TETRAHEDRON)
         with patched(vertex_stage, on_gpu=lambda: True):
-            sr.render_silhouette(vertices, faces, CAMERA, SETTINGS, clip=clip)
+            camera = sr.LookAtCamera(array(dtype, 1, 3))
+            sr.render_silhouette(vertices, faces, camera, SETTINGS, clip=clip)
 
     for clip in (True, False):
         yield f"mesh, plain camera, clip={clip}", partial(place, clip=clip)

@@ -32,6 +32,7 @@ FORWARD_ONLY = {
     "cameras.kernels.vertex_stage.place_and_count",
     "cameras.kernels.vertex_stage.place_uncounted",
     "cameras.kernels.vertex_stage.place_backward",
+    "cameras.kernels.vertex_stage.view_backward",
     "rasterizer.kernels.chunks.list_chunks",
     "rasterizer.kernels.chunk_sums.sum_chunks",
     "rasterizer.kernels.pixel_planes.weigh_pixels",

@@ -1,8 +1,8 @@
 """The vertex stage in one launch each way: world to view to NDC, and on to the corners of faces.
 
 It does what `to_view_kernel`, `to_ndc_kernel` and `gather` do one after the other, by the same
-functions, for cameras that want no gradient and lenses without distortion. Its derivative by the
-vertices is by hand: the adjoints of two products with matrices, a division and a copy.
+functions, for lenses that want no gradient and have no distortion. Its derivatives with respect to
+vertices and views are by hand: the adjoints of two products with matrices, a division and a copy.
 """
 
 import functools
@@ -14,6 +14,7 @@ from taichi_softras.arrays.launcher import func, kernel
 from taichi_softras.backend import ti
 from taichi_softras.cameras.kernels.clipping import outside
 from taichi_softras.cameras.kernels.projection import (
+    homogeneous,
     ndc_adjoint,
     ndc_of,
     view_adjoint,
@@ -24,7 +25,7 @@ from taichi_softras.meshes.kernels.incidence import gather_row, list_of
 
 @functools.cache
 def vertex_stage_kernels(dtype, *, serial: bool) -> SimpleNamespace:
-    """Build the kernels of the vertex stage, and of its derivative by the vertices.
+    """Build the kernels of the vertex stage, and of its derivatives.
 
     Args:
         dtype: Floating-point type.
@@ -110,6 +111,35 @@ def vertex_stage_kernels(dtype, *, serial: bool) -> SimpleNamespace:
         """Place vertices and faces, where a GPU is not to be waited for."""
         place_all(vertices, view, projection, faces, (), ndc, corners)
 
+    @func
+    def differentiate(
+        vertices: ti.template(),
+        view: ti.template(),
+        projection: ti.template(),
+        starts: ti.template(),
+        slots: ti.template(),
+        grad_corners: ti.template(),
+        num_vertices,
+        b,
+        v,
+    ):
+        """Add up the gradients of the corners at a vertex, and take them to the view frame.
+
+        Returns:
+            The vertex in the world, and the gradient with respect to it in the view frame.
+        """
+        grad = vec3(0)
+        i = list_of(starts, num_vertices, b, v)
+        for slot in range(starts[i], starts[i + 1]):
+            for c in ti.static(range(3)):
+                grad[c] += grad_corners[b, slots[slot] // 3, slots[slot] % 3, c]
+        world = point_of(vertices, b, v)
+        seen = seen_from(view, b, world)
+        by_seen = vec3(0)
+        if is_workable(seen, dtype):
+            by_seen = ndc_adjoint(seen, grad, projection, b, dtype)
+        return world, by_seen
+
     @kernel
     def place_backward(
         vertices: array3,  # (B or 1, V, 3) world, in
@@ -125,16 +155,10 @@ def vertex_stage_kernels(dtype, *, serial: bool) -> SimpleNamespace:
         if ti.static(serial):
             ti.loop_config(serialize=True)
         for b, v in ti.ndrange(by_item.shape[0], by_item.shape[1]):
-            grad = vec3(0)
-            i = list_of(starts, by_item.shape[1], b, v)
-            for slot in range(starts[i], starts[i + 1]):
-                for c in ti.static(range(3)):
-                    grad[c] += grad_corners[b, slots[slot] // 3, slots[slot] % 3, c]
-            world = point_of(vertices, b, v)
-            seen = seen_from(view, b, world)
-            by_seen = vec3(0)
-            if is_workable(seen, dtype):
-                by_seen = ndc_adjoint(seen, grad, projection, b, dtype)
+            world, by_seen = differentiate(
+                *(vertices, view, projection, starts, slots, grad_corners),
+                *(by_item.shape[1], b, v),
+            )
             by_world = by_seen
             if is_workable(world, dtype):
                 by_world = view_adjoint(by_seen, view, b)
@@ -150,8 +174,48 @@ def vertex_stage_kernels(dtype, *, serial: bool) -> SimpleNamespace:
             for c in ti.static(range(3)):
                 grad_vertices[b_vertex, v, c] += total[c]
 
+    @kernel
+    def view_backward(
+        vertices: array3,  # (B or 1, V, 3) world, in
+        view: array3,  # (B or 1, 4, 4), in
+        projection: array3,  # (B or 1, 4, 4), in
+        starts: integers,  # (L * V + 1,) of the faces' `Incidence`, in
+        slots: integers,  # (starts[-1] at least,), in
+        grad_corners: array4,  # (B, F, 3, 3), in
+        num_vertices: ti.i32,
+        parts: array3,  # (B, P, 12) sums of every P-th vertex, scratch
+        grad_view: array3,  # (B or 1, 4, 4), accumulated
+    ):
+        """Add up the gradients with respect to the view over vertices, in a fixed order."""
+        num_parts = parts.shape[1]
+        if ti.static(serial):
+            ti.loop_config(serialize=True)
+        for b, part in ti.ndrange(parts.shape[0], num_parts):
+            total = ti.Matrix([[dtype(0.0)] * 4] * 3)
+            for i in range((num_vertices - part + num_parts - 1) // num_parts):
+                world, by_seen = differentiate(
+                    *(vertices, view, projection, starts, slots, grad_corners),
+                    *(num_vertices, b, i * num_parts + part),
+                )
+                if is_workable(world, dtype):
+                    point = homogeneous(world, 1, dtype)
+                    for c, j in ti.static(ti.ndrange(3, 4)):
+                        total[c, j] += by_seen[c] * point[j]
+            for c, j in ti.static(ti.ndrange(3, 4)):
+                parts[b, part, 4 * c + j] = total[c, j]
+        if ti.static(serial):
+            ti.loop_config(serialize=True)
+        for b_view, k in ti.ndrange(grad_view.shape[0], 12):
+            items = parts.shape[0] // grad_view.shape[0]
+            total = dtype(0.0)
+            for b in range(b_view * items, (b_view + 1) * items):
+                for part in range(num_parts):
+                    total += parts[b, part, k]
+            grad_view[b_view, k // 4, k % 4] += total
+
     return SimpleNamespace(
         place_and_count=place_and_count,
         place_uncounted=place_uncounted,
         place_backward=place_backward,
+        view_backward=view_backward,
     )
