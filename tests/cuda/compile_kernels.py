@@ -32,7 +32,6 @@ from taichi_softras.reconstruction.kernels.sampling import sample_kernel
 
 DTYPES = {"float32": ti.f32, "float64": ti.f64}
 SETTINGS = sr.RasterizerSettings(height=4, width=4)
-CAMERA = sr.LookAtCamera((0.0, 0.0, 3.0))
 TETRAHEDRON = np.array([[0, 1, 2], [0, 2, 3], [0, 3, 1], [1, 3, 2]], dtype=np.int32)
 NUM_FACES, NUM_VERTICES = len(TETRAHEDRON), 4
 PLACES = ((1.0, 0.9, 0.8), (1.0, 2.0, 3.0))
