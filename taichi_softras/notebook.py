@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -192,11 +193,11 @@ def _pictures(name: str, images: Any) -> Iterator[NDArray[np.uint8]]:
 
 
 def _with_caption(picture: NDArray[np.uint8], text: str) -> NDArray[np.uint8]:
-    """Put a strip with a line of text below an image."""
+    """Put a strip with a line of text below an image, and make it as wide as the text."""
+    font = ImageFont.load_default(12)
     height, width, _ = picture.shape
-    canvas = Image.new("RGB", (width, height + CAPTION_HEIGHT), "white")
-    canvas.paste(Image.fromarray(picture), (0, 0))
-    ImageDraw.Draw(canvas).text(
-        (width / 2, height + 3), text, fill="black", anchor="ma", font=ImageFont.load_default(12)
-    )
+    wide = max(width, ceil(font.getlength(text)))
+    canvas = Image.new("RGB", (wide, height + CAPTION_HEIGHT), "white")
+    canvas.paste(Image.fromarray(picture), ((wide - width) // 2, 0))
+    ImageDraw.Draw(canvas).text((wide / 2, height + 3), text, fill="black", anchor="ma", font=font)
     return np.asarray(canvas)

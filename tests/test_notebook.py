@@ -94,6 +94,16 @@ def test_images_stand_in_rows_with_captions(tmp_path):
         sheet.save(tmp_path / "sheet.txt")
 
 
+def test_captions_are_not_cut():
+    short, long = (sr.show(np.zeros((8, 10)), [text]).pixels for text in ("a", "a long caption"))
+    assert short.shape[1] == 10
+    assert long.shape[1] > 60
+    assert (long[8:, [0, -1]] > 100).all()  # no letter reaches out
+    middle = long[0] == 0
+    assert middle.all(axis=1).sum() == 10
+    assert abs(np.flatnonzero(middle.all(axis=1)).mean() - long.shape[1] / 2) <= 1
+
+
 def test_alpha_is_laid_over_white():
     image = np.zeros((1, 2, 2, 4))
     image[0, 0, 0] = (1, 0, 0, 1)

@@ -64,6 +64,11 @@ class Captures:
         if not len(pose.rotation) == len(pose.translation) == len(lens.matrix) == count:
             raise ValueError(f"camera must have {count} items, as there are names")
 
+    def __repr__(self) -> str:
+        _, height, width, _ = self.pictures.shape
+        masks = "without masks" if self.masks is None else "with masks"
+        return f"Captures({len(self)} photographs, {width} x {height} pixels, {masks})"
+
     def __len__(self) -> int:
         return len(self.names)
 

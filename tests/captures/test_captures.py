@@ -28,6 +28,12 @@ def seen_at(captures, point):
     return places[:, :2] / places[:, 2:]
 
 
+def test_they_are_told_in_a_line(captures):
+    assert repr(captures) == "Captures(3 photographs, 10 x 7 pixels, with masks)"
+    bare = replace(captures, masks=None)
+    assert repr(bare) == "Captures(3 photographs, 10 x 7 pixels, without masks)"
+
+
 def test_select_takes_some_in_order(captures):
     some = captures.select([2, 0])
     assert some.names == ("c", "a")
