@@ -20,11 +20,11 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> None:
-    """Have the search find what explains before the reference, and not what has changed."""
+    """Have the search find what explains before what shows, and not what has changed."""
     uri = page.file.src_uri
     if uri == "site/changes.md":
         page.meta["search"] = {"exclude": True}
-    elif not uri.startswith("reference/"):
+    elif not uri.startswith(("reference/", "notebooks/")):
         page.meta["search"] = {"boost": 3}
 
 
