@@ -144,7 +144,7 @@ from taichi_softras.reconstruction import (
 )
 from taichi_softras.renderer import render, render_silhouette
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Adam",
