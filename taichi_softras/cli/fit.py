@@ -43,7 +43,7 @@ class SphereFitOptions:
         views: Cameras round the mesh, at three elevations.
         size: Height and width of the silhouettes, in pixels.
         start: What is fitted: a sphere, or the visual hull of the silhouettes, which may have holes
-            and goes well with --remeshings 3 --smoothness 5 --learning-rate 0.1.
+            and goes well with --remeshings 1 --smoothness 5 --learning-rate 0.1.
         subdivisions: How often the icosphere to start from is subdivided: 3 gives 642 vertices.
         descent: How the sphere is fitted.
     """
