@@ -3,7 +3,8 @@
 #
 # A folder of photographs whose cameras are known becomes a mesh with an image map. No photographs
 # come with the package, so this notebook makes a folder such as other programs do, and then
-# forgets how.
+# forgets how. (Where cameras are not known, `softras reconstruct FOLDER --sfm` has COLMAP find
+# them.)
 #
 # It needs the extra: `pip install 'taichi_softras[photos]'`.
 
@@ -98,7 +99,7 @@ hull
 #
 # One call does it all: hull, then vertices and their colours, coarse to fine, then an image map,
 # filled from all photographs. `on_step` is told how far it is. The numbers at the top are for a
-# small result in a minute; the defaults take about 15 minutes for photographs of 640 by 480.
+# small result in a minute; those of `ReconstructionOptions()` are for a good one.
 
 # %%
 losses: dict[str, list[float]] = {}
