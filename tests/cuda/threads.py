@@ -94,12 +94,17 @@ def _loops_called(statement: ast.stmt, names: dict[str, Any]) -> Iterator[int]:
     if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
         function = names.get(call.func.id)
         if inspect.isfunction(function):
-            given = [_value(x, names) for x in call.args]
-            yield from loops_of(function, inspect.signature(function).bind(*given).arguments)
+            given = _value(ast.Tuple(call.args, ast.Load()), names)
+            named = {x.arg: _value(x.value, names) for x in call.keywords}
+            bound = inspect.signature(function).bind(*given, **named)
+            yield from loops_of(function, bound.arguments)
 
 
 def _value(expression: ast.expr, names: dict[str, Any]) -> Any:
-    return eval(compile(ast.Expression(expression), "kernel", "eval"), dict(names))
+    return eval(
+        compile(ast.fix_missing_locations(ast.Expression(expression)), "kernel", "eval"),
+        dict(names),
+    )
 
 
 def threads_of(step: Callable[[], None]) -> dict[str, list[int]]:
