@@ -156,9 +156,10 @@ def surface_texture(x: Arrays) -> sr.SurfaceTexture:
     return sr.SurfaceTexture(**taken(x, "texels"))
 
 
-def uv_texture(x: Arrays) -> sr.UVTexture:
+def uv_texture(x: Arrays, *, mipmaps: bool = False) -> sr.UVTexture:
     names = ("face_uvs", "texels", "maps", "face_maps")
-    return sr.UVTexture(**taken(x, *(name for name in names if name in x)))
+    options = {"mipmaps": True} if mipmaps else {}
+    return sr.UVTexture(**taken(x, *(name for name in names if name in x)), **options)
 
 
 def textures(num_faces: int, num_items: int = 1) -> dict[str, tuple[Compute, Numbers]]:
@@ -176,6 +177,7 @@ def textures(num_faces: int, num_items: int = 1) -> dict[str, tuple[Compute, Num
         "uv, repeated": (uv_texture, {**one, "maps": np.array([[0, 6, 5, 0]], np.int32)}),
         "uv, clamped": (uv_texture, {**one, "maps": np.array([[0, 6, 5, 1]], np.int32)}),
         "several maps": (uv_texture, {**one, **several}),
+        "mipmaps": (functools.partial(uv_texture, mipmaps=True), {**one, **several}),
     }
 
 
@@ -195,6 +197,14 @@ def texture_cases() -> Cases:
             yield f"texture: {name}, hard, supersampled", replace(case, compute=hard)
             more = {**case.inputs, "attributes": uniform(1, 12, 3, 2)}
             yield f"texture: {name}, attributes", replace(case, inputs=more)
+    make, arrays = textures(12)["mipmaps"]
+
+    def fill(weights: Any, **x: Any) -> Any:
+        return sr.fill_texels(make(x), weights)
+
+    known = {"weights": 2 * uniform(1, 1, 60).round() * uniform(1, 1, 60)}
+    case = Case(fill, {**arrays, **known}, constant=("face_uvs", "texels", "weights"))
+    yield "texels filled in", case
     alone = packed()
     del alone["colors"]
     for name in ("surface", "several maps"):
