@@ -21,7 +21,7 @@ def run(name, *arguments):
 
 def test_they_are_short():
     programs = [path for path in DEMOS.glob("*.py") if path.name != "__init__.py"]
-    assert len(programs) == 6
+    assert len(programs) == 7
     for path in programs:
         assert len(path.read_text().splitlines()) < 80, path.name
 
@@ -98,3 +98,15 @@ def test_family_of_ones_own_is_drawn_and_fitted_with(capsys, tmp_path):
     logistic, cauchy = np.split(iio.imread(tmp_path / "coverage.png").astype(int), 2, axis=1)
     outside = logistic < 100
     assert cauchy[outside].mean() > 1.3 * logistic[outside].mean()  # longer tails
+
+
+def test_maps_of_more_texels_than_pixels_are_recovered(capsys, tmp_path):
+    run("mipmaps", "--steps", 12, "--size", 12, "--output", tmp_path / "mipmaps.png")
+    pattern = r"(\w+), (\d) samples, (\d+) %, \d+ s(, filled)? ([\d.]+) dB ([\d.]+) dB"
+    rows = re.findall(pattern, capsys.readouterr().out)
+    share = {row[:2]: int(row[2]) for row in rows}
+    assert share["bilinear", "1"] < share["bilinear", "4"] < share["mipmaps", "1"]
+    views = {(*row[:2], row[3]): float(row[5]) for row in rows}
+    assert views["mipmaps", "1", ""] > views["bilinear", "1", ""] + 0.3
+    assert views["bilinear", "1", ", filled"] > views["bilinear", "1", ""] + 0.1
+    assert iio.imread(tmp_path / "mipmaps.png").shape == (96, 9 * 48, 3)
