@@ -7,7 +7,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import taichi_softras as sr
 from taichi_softras.arrays import bridge, taichi_bridge
-from taichi_softras.arrays.launcher import num_launches, num_waits
+from taichi_softras.arrays.counts import num_launches, num_waits
 from taichi_softras.backend import ti
 from taichi_softras.bench import cases
 from taichi_softras.bench.measuring import draw

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from taichi_softras.arrays import taichi_bridge
-from taichi_softras.arrays.launcher import note_wait
+from taichi_softras.arrays.counts import note_wait
 from taichi_softras.arrays.operator import Allocate, Array, Operator
 from taichi_softras.arrays.runtime import check_alive, ensure_running, on_gpu
 from taichi_softras.backend import ti

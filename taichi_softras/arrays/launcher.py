@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from taichi_softras.arrays.compiling import first_launch
+from taichi_softras.arrays.counts import note_launch, note_wait
 from taichi_softras.arrays.runtime import LAUNCH_LOCK
 from taichi_softras.backend import BACKEND, impl, ti
 
@@ -59,33 +60,6 @@ _PRIVATE_FIELDS = ("runtime", "compiled_kernels", "return_type", "has_print")
 
 _FUNCTION = "func" if BACKEND == "taichi" else "wrapper"
 """Where what ``ti.func`` returns has what it made."""
-
-_num_launches = 0
-
-
-def num_launches() -> int:
-    """Tell how many kernels of the package this process has launched so far."""
-    return _num_launches
-
-
-_num_waits = 0
-
-
-def num_waits() -> int:
-    """Tell how often this process has waited so far for what was launched, or would on a GPU.
-
-    It waits for numbers that kernels return, for arrays that are copied to the host, and for
-    streams of PyTorch's other than the one that Taichi launches on. A GPU has nothing to do then
-    until it is given work again.
-    """
-    return _num_waits
-
-
-def note_wait() -> None:
-    """Count one more, that is no launch's."""
-    global _num_waits
-    with LAUNCH_LOCK:
-        _num_waits += 1
 
 
 class _Arguments(NamedTuple):
@@ -161,9 +135,8 @@ class _Launcher:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Launch."""
-        global _num_launches
         with LAUNCH_LOCK:
-            _num_launches += 1
+            note_launch()
             if self._returns:
                 note_wait()
             ordered = self._order(args, kwargs)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from taichi_softras.arrays.launcher import note_wait
+from taichi_softras.arrays.counts import note_wait
 from taichi_softras.arrays.operator import Allocate, Array, Operator, Shape
 from taichi_softras.arrays.runtime import check_alive, launching
 from taichi_softras.backend import impl, ti

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from taichi_softras.arrays.launcher import note_wait
+from taichi_softras.arrays.counts import note_wait
 from taichi_softras.arrays.operator import Allocate, Array, Operator, Shape
 from taichi_softras.arrays.runtime import LAUNCH_LOCK, ensure_running
 from taichi_softras.arrays.uncompiled import hide_wrappers

@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 
-from taichi_softras.arrays.launcher import num_launches, num_waits
+from taichi_softras.arrays.counts import num_launches, num_waits
 from taichi_softras.arrays.operator import Array
 from taichi_softras.backend import ti
 from taichi_softras.bench.measuring import WARM_UPS

@@ -11,7 +11,8 @@ import torch
 from closeness import assert_same_bits
 
 from taichi_softras.arrays import launcher
-from taichi_softras.arrays.launcher import kernel, num_launches
+from taichi_softras.arrays.counts import num_launches
+from taichi_softras.arrays.launcher import kernel
 from taichi_softras.arrays.runtime import ensure_running
 from taichi_softras.arrays.taichi_bridge import from_numpy
 from taichi_softras.backend import BACKEND, ti

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import taichi_softras as sr
-from taichi_softras.arrays.launcher import num_launches
+from taichi_softras.arrays.counts import num_launches
 
 TENSOR = torch.zeros(1)
 K = [[50.0, 0.0, 16.0], [0.0, 50.0, 12.0], [0.0, 0.0, 1.0]]

@@ -11,7 +11,7 @@ from closeness import assert_near
 from torch.autograd import gradcheck
 
 import taichi_softras as sr
-from taichi_softras.arrays.launcher import num_launches
+from taichi_softras.arrays.counts import num_launches
 from taichi_softras.backend import ti
 from taichi_softras.cameras import vertex_stage
 from taichi_softras.cameras.vertex_stage import place_faces

@@ -8,7 +8,7 @@ import torch
 from closeness import assert_same_bits
 
 import taichi_softras as sr
-from taichi_softras.arrays.launcher import num_launches
+from taichi_softras.arrays.counts import num_launches
 from taichi_softras.meshes import incidence
 from taichi_softras.meshes.incidence import know_faces
 
