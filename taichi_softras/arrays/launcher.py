@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from taichi_softras.arrays.compiling import first_launch
+from taichi_softras.arrays.compiling import first_launch, short_positions
 from taichi_softras.arrays.counts import note_launch, note_wait
 from taichi_softras.arrays.runtime import LAUNCH_LOCK
 from taichi_softras.backend import BACKEND, impl, ti
@@ -37,6 +37,7 @@ _SETTERS = {
 
 _PRIVATE_CALLS: dict[Any, tuple[str, ...]] = {
     ti.lang.kernel_impl.Kernel: ("ensure_compiled", "construct_kernel_ret"),
+    getattr(ti.lang.ast.ast_transformer_utils, "ASTTransformerContext", None): ("get_pos_info",),
     getattr(ti._lib.core, "Program", None): (
         "compile_kernel",
         "config",
@@ -222,7 +223,8 @@ class _Launcher:
             if not isinstance(x, ti.Ndarray) and x.is_cpu != on_cpu:
                 return None
             small[i] = _small_like(x, element_dims)
-        made = kernel.compiled_kernels[kernel.ensure_compiled(*small)]
+        with short_positions():
+            made = kernel.compiled_kernels[kernel.ensure_compiled(*small)]
         if kernel.has_print:
             return None
         config = program.config()
