@@ -112,7 +112,7 @@ class _Launcher:
 
     Attributes:
         plain: Taichi's own way to do so.
-        _is_derivative: Whether Taichi makes it, of another kernel.
+        _is_quick: Whether it is compiled without Taichi's optimization of control flow.
         _taichi: Taichi's object of it, which is private; None if it is launched plainly.
         _kept: What was compiled, by signature, for the program that runs: all that Taichi compiled
             goes with ``ti.reset`` and a new ``ti.init``.
@@ -124,10 +124,10 @@ class _Launcher:
         taichi: Any,
         arguments: _Arguments | None,
         *,
-        is_derivative: bool = False,
+        is_quick: bool = False,
     ) -> None:
         self.plain = plain
-        self._is_derivative = is_derivative
+        self._is_quick = is_quick
         self._returns = taichi is not None and taichi.return_type is not None
         self._taichi: Any = taichi if arguments is not None else None
         self._arguments = _Arguments((), (), ()) if arguments is None else arguments
@@ -229,9 +229,7 @@ class _Launcher:
             return None
         config = program.config()
         optimized = config.cfg_optimization
-        # LLVM does the same in much less time: half of what it takes to compile was for that, and
-        # kernels are as fast without. But derivatives without it read memory that isn't theirs.
-        config.cfg_optimization = optimized and self._is_derivative
+        config.cfg_optimization = optimized and not self._is_quick
         try:
             compiled = program.compile_kernel(config, program.get_device_caps(), made)
         finally:
@@ -306,16 +304,16 @@ class Kernel(_Launcher):
         sharers: For each argument what shares its entries, or None.
     """
 
-    def __init__(self, function: Callable[..., Any], shared: dict[str, Sharer]) -> None:
+    def __init__(
+        self, function: Callable[..., Any], shared: dict[str, Sharer], *, is_quick: bool
+    ) -> None:
         names = tuple(inspect.signature(function).parameters)
         for name in shared.keys() - set(names):
             raise TypeError(f"{function.__name__} has no argument {name!r}")
         taichi = ti.kernel(function)
         arguments = _read_arguments(function) if _has_private_calls(taichi) else None
-        super().__init__(taichi, getattr(taichi, "_primal", None), arguments)
-        self.grad = _Launcher(
-            taichi.grad, getattr(taichi, "_adjoint", None), arguments, is_derivative=True
-        )
+        super().__init__(taichi, getattr(taichi, "_primal", None), arguments, is_quick=is_quick)
+        self.grad = _Launcher(taichi.grad, getattr(taichi, "_adjoint", None), arguments)
         self.sharers = tuple(shared.get(name) for name in names)
         self.__name__, self.__doc__ = function.__name__, function.__doc__
 
@@ -340,19 +338,25 @@ def func(function: Callable[..., Any]) -> Any:
     return call
 
 
-def kernel(function: Callable[..., Any] | None = None, **shared: Sharer) -> Any:
+def kernel(
+    function: Callable[..., Any] | None = None, *, quick: bool = False, **shared: Sharer
+) -> Any:
     """Make a kernel of a function, as ``ti.kernel`` does.
 
     Args:
         function: What ``ti.kernel`` takes.
+        quick: Whether it is compiled without Taichi's optimization of control flow, which LLVM does
+            again: for long kernels, of whose time to compile it takes two thirds. They are as fast
+            without. Never for what Taichi differentiates: its derivatives then read memory that is
+            not theirs.
         shared: For arguments whose gradient Taichi's derivative would have several threads add to:
             ``"item"`` if an argument (B or 1, ...) may serve all items, ``"row"`` if an entry
             serves all rows of an item too. `KernelOperator` then passes copies, which kernels look
             up by `arrays.kernels.broadcast.copy_of` in the latter case.
     """
     if function is None:
-        return lambda function: Kernel(function, shared)
-    return Kernel(function, shared)
+        return lambda function: Kernel(function, shared, is_quick=quick)
+    return Kernel(function, shared, is_quick=quick)
 
 
 def _has_private_calls(taichi: Any) -> bool:

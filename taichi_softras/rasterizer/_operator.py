@@ -20,7 +20,6 @@ from taichi_softras.rasterizer._lists import (
     most_face_chunks,
 )
 from taichi_softras.rasterizer._plan import RasterizePlan
-from taichi_softras.rasterizer.families import COVERAGES
 from taichi_softras.rasterizer.kernels import aggregation, coverage  # noqa: F401  # they register
 from taichi_softras.rasterizer.kernels.background_gradient import (
     SOFTNESS_COLUMNS,
@@ -167,7 +166,7 @@ class RasterizeOperator(RasterizePlan, Operator):
             width=settings.width,
             tile_size=tile_size,
             dtype=self.dtype,
-            border=COVERAGES[settings.coverage].border,
+            border=self._border,
             allocate=allocate,
         )
 

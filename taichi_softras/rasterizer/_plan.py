@@ -48,6 +48,10 @@ class RasterizePlan:
     given: tuple[str, ...] = Inputs._fields
 
     @property
+    def _border(self) -> str:
+        return COVERAGES[self.settings.coverage].border
+
+    @property
     def _has_varyings(self) -> bool:
         return self.texture != "vertex" or self.lights is not None
 

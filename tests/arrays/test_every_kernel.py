@@ -166,6 +166,7 @@ def is_wanted(name, family, *, is_double):
             "3 channels",
             "3 channels, by autodiff",
             "3 channels, long lists",
+            "3 channels, mipmapped texture",
             "coverage of a face",
             "silhouette, supersampling 2",
         )

@@ -192,7 +192,7 @@ def _own_members(monkeypatch):
     for family in ("COVERAGES", "ALPHAS"):
         members = getattr(families, family)
         monkeypatch.setattr(f"taichi_softras.rasterizer.settings.{family}", members)
-        monkeypatch.setattr(f"taichi_softras.rasterizer._operator.{family}", members)
+        monkeypatch.setattr(f"taichi_softras.rasterizer._plan.{family}", members)
     sr.register(
         sr.Coverage(
             name="laplace",

@@ -67,7 +67,7 @@ def box_kernel(variant: Variant):
     array4 = ti.types.ndarray(dtype=dtype, ndim=4)
     integers = ti.types.ndarray(dtype=ti.i32, ndim=1)
 
-    @kernel
+    @kernel(quick=True)
     def find_boxes(
         face_vertices: array4,  # (B, F, 3, 3) NDC x y, depth, in
         colors: array4,  # (B or 1, F, 3, C), in

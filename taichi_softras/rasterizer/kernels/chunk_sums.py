@@ -227,7 +227,7 @@ def chunk_sum_kernel(variant: Variant) -> Any:
                     num_waiting -= lanes
         return fragments.total_of(sums)
 
-    @kernel
+    @kernel(quick=True)
     def sum_chunks(
         records: ti.types.ndarray(dtype=record_type(dtype), ndim=2, needs_grad=False),  # (B, F), in
         colors: array4,  # (B or 1, F, 3, C), or texels: see `textures`, in

@@ -247,7 +247,7 @@ def drawing_kernel(variant: Variant, *, whole_pixels: bool = False) -> Any:
                     *(pixels.nearest[lane], pixels.total[lane], pixels.winner[lane]),
                 )
 
-    @kernel
+    @kernel(quick=True)
     def forward(
         records: ti.types.ndarray(dtype=record_type(dtype), ndim=2),  # (B or 1, F), in
         # and out: which are seen
