@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from taichi_softras.arrays.runtime import is_running, on_gpu, running_arch
-
 if TYPE_CHECKING:
     import torch  # some tests run without
 
@@ -21,6 +19,9 @@ def device(request: pytest.FixtureRequest) -> torch.device:
     what is to be run on CUDA, and nothing else.
     """
     import torch
+
+    # Not above: Taichi would note where pytest has put its output, after pytest's last line.
+    from taichi_softras.arrays.runtime import is_running, on_gpu, running_arch
 
     if request.param == "cuda" and not torch.cuda.is_available():
         pytest.skip("no CUDA device")
