@@ -284,9 +284,11 @@ def _small_like(x: Any, element_dims: int) -> Any:
         element_dims: How many of the last dimensions of a tensor are those of an element.
     """
     if isinstance(x, ti.Ndarray):
-        dtype = ti.types.matrix(*x.element_shape, x.dtype) if len(x.element_shape) == 2 else x.dtype
+        dtype = x.dtype
         if len(x.element_shape) == 1:
-            dtype = ti.types.vector(*x.element_shape, x.dtype)
+            dtype = ti.types.vector(*x.element_shape, dtype)
+        elif x.element_shape:
+            dtype = ti.types.matrix(*x.element_shape, dtype)
         return ti.ndarray(dtype, (1,) * len(x.shape), needs_grad=x.grad is not None)
     num_dims = x.dim() - element_dims
     small = x.new_empty((*(1,) * num_dims, *x.shape[num_dims:]))

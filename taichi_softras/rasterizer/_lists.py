@@ -103,7 +103,6 @@ def list_tile_faces(
     tile_rows, tile_cols = -(-height // tile_size), -(-width // tile_size)
     num_tiles = num_items * tile_rows * tile_cols
     lanes = 1 if on_gpu() else CPU_BLOCK[0] * CPU_BLOCK[1]
-    kernels = tile_kernels(dtype, border, lanes)
     counts = allocate((num_tiles,), ti.i32)
     faces = {
         "boxes": boxes,
@@ -121,13 +120,10 @@ def list_tile_faces(
         chunk_sums, starts = scan_arrays(counts, allocate)
         entries = allocate((max(most, 1),), ti.i64, clear=False)
         few_faces_kernel(dtype, border, lanes, serial=not on_gpu())(
-            **faces,
-            counts=counts,
-            chunk_sums=chunk_sums,
-            starts=starts,
-            entries=entries,
+            **faces, counts=counts, chunk_sums=chunk_sums, starts=starts, entries=entries
         )
         return starts, entries
+    kernels = tile_kernels(dtype, border, lanes)
     kernels.count(boxes, tile_size, tile_rows, tile_cols, counts)
     starts, total = prefix_sum(counts, allocate)
     if total > LARGEST_INT32:
@@ -136,11 +132,6 @@ def list_tile_faces(
             f"pixels in all, got {total}: draw fewer images at once, or lower sigma"
         )
     entries = allocate((max(total, 1),), ti.i64, clear=False)
-    kernels.fill(
-        **faces,
-        starts=starts,
-        counts=counts,
-        entries=entries,
-    )
+    kernels.fill(**faces, starts=starts, counts=counts, entries=entries)
     kernels.sort(starts, entries)
     return starts, entries

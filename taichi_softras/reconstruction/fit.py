@@ -14,7 +14,7 @@ import numpy as np
 
 from taichi_softras.arrays.options import check_positive
 from taichi_softras.captures.captures import Captures
-from taichi_softras.fitting.silhouettes import view_batches
+from taichi_softras.fitting.silhouettes import FIRST_ROUNDS, LATER_ROUNDS, view_batches
 from taichi_softras.meshes.intersections import untangle
 from taichi_softras.meshes.mesh import Mesh
 from taichi_softras.meshes.remeshing import remesh
@@ -197,7 +197,8 @@ def _run_stage(
     number, state = done.stages_done, done.state
     stage = reporter.stages[number]
     smaller = captures.reduced(stage.factor(*captures.known.shape[1:]))
-    mesh = untangle(remesh(state.mesh, stage.length, rounds=5 if number == 0 else 2))
+    rounds = FIRST_ROUNDS if number == 0 else LATER_ROUNDS
+    mesh = untangle(remesh(state.mesh, stage.length, rounds=rounds))
     if stage.kind == "colors" and (number == 0 or reporter.stages[number - 1].kind != "colors"):
         mesh = color_vertices(mesh, PhotoSampler(mesh, smaller, state.gains))
     descent = PhotoDescent(replace(state, mesh=mesh), smaller, stage, options)
